@@ -1,0 +1,77 @@
+"""Fixtures: factories whose products are stopped when the test ends, slbd first, then its backends."""
+import subprocess
+
+import pytest
+
+import lib
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "proves(*ids): rows of tests/acceptance.tsv that a test proves")
+
+
+class _Keeper:
+    """Remembers what a test started and stops all of it, newest first, whatever one stop() raises."""
+
+    def __init__(self):
+        self.items = []
+
+    def keep(self, item):
+        self.items.append(item)
+        return item
+
+    def stop(self):
+        problems = []
+        for item in reversed(self.items):
+            try:
+                item.stop()
+            except (AssertionError, OSError, subprocess.SubprocessError) as e:
+                problems.append(str(e))
+        assert not problems, "\n".join(problems)
+
+
+@pytest.fixture
+def _backends():
+    keeper = _Keeper()
+    yield keeper
+    keeper.stop()
+
+
+@pytest.fixture
+def nginx(_backends, tmp_path):
+    """nginx("ECS01", extra="...") starts one; see lib.Nginx."""
+    return lambda name="ECS01", **kwargs: _backends.keep(lib.Nginx(tmp_path, name, **kwargs))
+
+
+@pytest.fixture
+def scripted(_backends):
+    """scripted([READ_HEAD, b"...", 0.5, RESET]) starts one; see lib.Scripted."""
+    return lambda *scripts, **kwargs: _backends.keep(lib.Scripted(*scripts, **kwargs))
+
+
+@pytest.fixture
+def http_backend(_backends):
+    """http_backend(respond) starts one; see lib.HttpBackend."""
+    return lambda *args, **kwargs: _backends.keep(lib.HttpBackend(*args, **kwargs))
+
+
+@pytest.fixture
+def tcp_echo(_backends):
+    return lambda *args, **kwargs: _backends.keep(lib.TcpEcho(*args, **kwargs))
+
+
+@pytest.fixture
+def udp_echo(_backends):
+    return lambda *args, **kwargs: _backends.keep(lib.UdpEcho(*args, **kwargs))
+
+
+@pytest.fixture
+def slbd(_backends, tmp_path):
+    """slbd(snapshot, "--workers", "1") starts one; see lib.Slbd. It is stopped before the backends."""
+    keeper = _Keeper()
+
+    def start(conf, *args, **kwargs):
+        return keeper.keep(lib.Slbd(tmp_path, conf, args, **kwargs))
+
+    yield start
+    keeper.stop()
