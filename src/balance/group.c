@@ -5,7 +5,7 @@
 
 /* How long the number of connections on other workers may lag in a large group. */
 #define GROUP_COUNT_EVERY NSEC_PER_MSEC
-/* Groups with no more cells than this are counted at every pick. */
+/* Groups with no more cells than this are counted in every turn of the loop. */
 #define GROUP_COUNT_CELLS 64u
 
 static const struct sched_ops *const schedulers[] = {
@@ -114,12 +114,11 @@ static void group_count_inflight(struct group *group, nsec now)
 
 static bool group_count_due(const struct group *group, nsec now)
 {
-    uint32_t n_cells;
+    uint32_t n_cells = group->servers[0]->state->n_cells;
 
-    if (group->n_servers == 0)
+    if (n_cells == 1 || now == group->counted_at)
         return false;
-    n_cells = group->servers[0]->state->n_cells;
-    return (n_cells > 1 && n_cells * group->n_servers <= GROUP_COUNT_CELLS) ||
+    return n_cells * group->n_servers <= GROUP_COUNT_CELLS ||
            now - group->counted_at >= GROUP_COUNT_EVERY;
 }
 

@@ -26,6 +26,9 @@ struct maglev_state {
 
 /* One server's walk while the table is filled. */
 struct maglev_walk {
+    uint64_t identity;
+    uint32_t server; /* index */
+    uint32_t weight;
     uint32_t at;
     uint32_t step;
     uint32_t credit;
@@ -54,7 +57,7 @@ static uint64_t maglev_hash(uint64_t identity, uint64_t seed)
     return hash_place((struct span){(const char *)bytes, sizeof(bytes)}, seed);
 }
 
-static void maglev_take_slot(struct maglev_state *state, struct maglev_walk *walk, uint32_t server)
+static void maglev_take_slot(struct maglev_state *state, struct maglev_walk *walk)
 {
     /* The step is prime to the size: the walk visits every slot, and one is free. */
     while (state->slots[walk->at] != MAGLEV_FREE) {
@@ -62,25 +65,30 @@ static void maglev_take_slot(struct maglev_state *state, struct maglev_walk *wal
         if (walk->at >= state->n_slots)
             walk->at -= state->n_slots;
     }
-    state->slots[walk->at] = (uint16_t)server;
+    state->slots[walk->at] = (uint16_t)walk->server;
 }
 
-static void maglev_fill(struct maglev_state *state, struct sched_view view, uint32_t max_weight,
-    struct maglev_walk *walks)
+static void maglev_fill(
+    struct maglev_state *state, struct maglev_walk *walks, uint32_t n_walks, uint32_t max_weight)
 {
     uint32_t left = state->n_slots;
 
-    for (;;) {
-        for (uint32_t i = 0; i < view.n; i++) {
-            walks[i].credit += view.servers[i].weight;
-            if (walks[i].credit < max_weight || view.servers[i].weight == 0)
-                continue;
-            walks[i].credit -= max_weight;
-            maglev_take_slot(state, &walks[i], i);
-            if (--left == 0)
-                return;
-        }
+    for (uint32_t i = 0; left > 0; i = i + 1 < n_walks ? i + 1 : 0) {
+        walks[i].credit += walks[i].weight;
+        if (walks[i].credit < max_weight)
+            continue;
+        walks[i].credit -= max_weight;
+        maglev_take_slot(state, &walks[i]);
+        left--;
     }
+}
+
+static int maglev_compare(const void *a, const void *b)
+{
+    const struct maglev_walk *one = a;
+    const struct maglev_walk *other = b;
+
+    return one->identity < other->identity ? -1 : one->identity > other->identity;
 }
 
 static void maglev_init(void *state, struct sched_view view, uint64_t seed)
@@ -88,6 +96,7 @@ static void maglev_init(void *state, struct sched_view view, uint64_t seed)
     struct maglev_state *maglev = state;
     struct maglev_walk walks[SCHED_SERVERS_MAX];
     uint32_t n_slots = maglev_slots(view.n);
+    uint32_t n_walks = 0;
     uint32_t max_weight = 0;
 
     (void)seed;
@@ -95,16 +104,24 @@ static void maglev_init(void *state, struct sched_view view, uint64_t seed)
     for (uint32_t i = 0; i < view.n; i++) {
         uint64_t identity = view.servers[i].identity;
 
+        if (view.servers[i].weight == 0)
+            continue;
         max_weight = MAX(max_weight, view.servers[i].weight);
-        walks[i].at = (uint32_t)(maglev_hash(identity, 1) % n_slots);
-        walks[i].step = (uint32_t)(maglev_hash(identity, 2) % (n_slots - 1)) + 1;
-        walks[i].credit = 0;
+        walks[n_walks++] = (struct maglev_walk){
+            .identity = identity,
+            .server = i,
+            .weight = view.servers[i].weight,
+            .at = (uint32_t)(maglev_hash(identity, 1) % n_slots),
+            .step = (uint32_t)(maglev_hash(identity, 2) % (n_slots - 1)) + 1,
+        };
     }
-    if (max_weight == 0)
+    if (n_walks == 0)
         return;
+    /* The order in which servers are listed means nothing. */
+    qsort(walks, n_walks, sizeof(walks[0]), maglev_compare);
     maglev->n_slots = n_slots;
     memset(maglev->slots, 0xff, n_slots * sizeof(maglev->slots[0]));
-    maglev_fill(maglev, view, max_weight, walks);
+    maglev_fill(maglev, walks, n_walks, max_weight);
 }
 
 /* The usable server whose hash with the key is highest: for groups where nearly all are

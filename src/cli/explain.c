@@ -172,8 +172,7 @@ static void print_group(const struct snapshot *snapshot, const struct verdict *v
 
         full.port = (uint16_t)server->port;
         len = addr_format(&full, addr);
-        (void)printf(
-            "    server %s %.*s weight %u\n", server->id, (int)len, addr, server->weight);
+        (void)printf("    server %s %.*s weight %u\n", server->id, (int)len, addr, server->weight);
     }
 }
 
@@ -195,8 +194,8 @@ static int print_verdict(const struct snapshot *snapshot, const struct verdict *
             print_line("content", verdict->content);
         return CLI_OK;
     case VERDICT_REFUSE:
-        (void)printf("verdict: refused %u %s: %s\n", verdict->status,
-            reason_word(verdict->reason), reason_text(verdict->reason));
+        (void)printf("verdict: refused %u %s: %s\n", verdict->status, reason_word(verdict->reason),
+            reason_text(verdict->reason));
         return CLI_REFUSED;
     }
     return CLI_REFUSED;
@@ -223,11 +222,10 @@ static int read_request(const struct listener_conf *listener, struct span bytes,
         bytes = span_from(bytes, step.used);
     } while (step.event == H1_MORE && step.used > 0);
     if (step.event != H1_HEAD) {
-        enum reason reason =
-            step.event == H1_REFUSE ? step.reason : REASON_BAD_REQUEST_LINE;
+        enum reason reason = step.event == H1_REFUSE ? step.reason : REASON_BAD_REQUEST_LINE;
 
-        (void)printf("verdict: refused %u %s: %s\n", step.status, reason_word(reason),
-            reason_text(reason));
+        (void)printf(
+            "verdict: refused %u %s: %s\n", step.status, reason_word(reason), reason_text(reason));
         return CLI_REFUSED;
     }
     *ret_msg = msg;
@@ -270,8 +268,7 @@ static void free_ruleset(void *ruleset)
     (void)ruleset_free(ruleset);
 }
 
-static const struct listener_conf *find_listener(
-    const struct candidate *candidate, const char *id)
+static const struct listener_conf *find_listener(const struct candidate *candidate, const char *id)
 {
     for (uint32_t i = 0; i < candidate->n_items; i++) {
         const struct change_item *item = &candidate->items[i];
@@ -286,8 +283,7 @@ static const struct listener_conf *find_listener(
 static int check_listener(const struct options *options, const struct listener_conf *listener)
 {
     if (!listener)
-        return cli_fail(
-            CLI_REFUSED, "%s has no listener %s", options->snapshot, options->listener);
+        return cli_fail(CLI_REFUSED, "%s has no listener %s", options->snapshot, options->listener);
     if (listener->protocol != PROTOCOL_HTTP && listener->protocol != PROTOCOL_HTTPS)
         return cli_fail(CLI_REFUSED, "listener %s is %s; only http and https have rules",
             listener->res.id, protocol_names[listener->protocol]);
@@ -346,6 +342,7 @@ int cli_explain(int argc, char **argv)
     int option;
 
     text_init(&options.headers, TEXT_MAX);
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread */
     while (status == CLI_OK && (option = getopt_long(argc, argv, "", table, NULL)) != -1) {
         if (option == 'h') {
             text_done(&options.headers);

@@ -40,6 +40,7 @@ int cli_check(int argc, char **argv)
     int option;
     int status;
 
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread */
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (option == 'h')
             return puts("usage: slb check --snapshot FILE") < 0 ? CLI_REFUSED : CLI_OK;

@@ -14,7 +14,7 @@ static int read_file(const char *path, struct text *out)
     while (!feof(file) && !ferror(file) && text_make_room(out, READ_BYTES))
         out->len += fread(out->ptr + out->len, 1, READ_BYTES, file);
     if (ferror(file))
-        r = -EIO;
+        r = errno != 0 ? -errno : -EIO;
     else if (text_failed(out))
         r = -EFBIG;
     (void)fclose(file);
@@ -36,8 +36,8 @@ static void print_errors(const struct errors *errors)
     text_done(&line);
 }
 
-static int prepare(struct builder *builder, const char *path, struct span json,
-    struct candidate **ret_candidate)
+static int prepare(
+    struct builder *builder, const char *path, struct span json, struct candidate **ret_candidate)
 {
     struct errors errors;
     int status = CLI_OK;
@@ -45,8 +45,7 @@ static int prepare(struct builder *builder, const char *path, struct span json,
     errors_init(&errors, ERRORS_MAX);
     if (builder_prepare(builder, json, true, &errors, ret_candidate) < 0) {
         print_errors(&errors);
-        status = cli_fail(
-            CLI_REFUSED, "%s is not valid: %u errors", path, errors.n + errors.n_dropped);
+        status = cli_fail(CLI_REFUSED, "%s is not valid", path);
     }
     errors_done(&errors);
     return status;

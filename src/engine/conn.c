@@ -5,10 +5,11 @@
 #include "engine/net.h"
 #include "engine/sys.h"
 
-#define CONN_CHUNKS_FREE_MAX 128u             /* 2 MiB that a worker keeps between bursts */
-#define CONN_PIPE_BYTES      (256u * 1024u)
-#define CONN_SPLICE_TURN     (1024u * 1024u)  /* per call: others wait meanwhile */
-#define CONN_BIG_CHUNK_BYTES (1024u * 1024u)
+#define CONN_CHUNKS_FREE_MAX 128u /* 2 MiB that a worker keeps between bursts */
+#define CONN_PIPE_BYTES      (256ul * 1024ul)
+#define CONN_SPLICE_TURN     (1024ul * 1024ul) /* per call: others wait meanwhile */
+#define CONN_BIG_CHUNK_BYTES (1024ul * 1024ul)
+#define CONN_CHUNKS_ROW      (4ul * CHUNK_DATA_BYTES) /* a longer rest gets one chunk of its own size */
 
 void conn_env_init(
     struct conn_env *env, struct engine *engine, size_t memory_limit, uint32_t n_pipes_max)
@@ -225,8 +226,7 @@ static void conn_add_piece(struct conn_env *env, const char *ptr, size_t len)
     if (last && (char *)last->iov_base + last->iov_len == ptr)
         last->iov_len += len;
     else
-        env->iov[env->n_iov++] =
-            (struct iovec){.iov_base = (void *)(uintptr_t)ptr, .iov_len = len};
+        env->iov[env->n_iov++] = sys_iovec(ptr, len);
 }
 
 void conn_gather(struct conn_env *env, struct conn *conn, struct span bytes)
@@ -313,26 +313,28 @@ static void conn_rest_sent(struct conn_rest *rest, size_t n)
     }
 }
 
+/* One call for the queue and, if the whole queue fits, the rest behind it. */
+static ssize_t conn_send_once(struct conn_env *env, struct conn *conn, const struct conn_rest *rest)
+{
+    struct iovec iov[2 * CONN_IOV_MAX];
+    int n;
+
+    if (!conn->out_first)
+        return conn->transport->write(env, conn, rest->iov, rest->n);
+    n = conn_queue_iov(conn, iov);
+    if (n < CONN_IOV_MAX && rest->n > 0) {
+        memcpy(iov + n, rest->iov, (size_t)rest->n * sizeof(*iov));
+        n += rest->n;
+    }
+    return conn->transport->write(env, conn, iov, n);
+}
+
 /* Sends queue and rest until all is gone or the socket takes no more: 0 or -errno. */
 static int conn_send(struct conn_env *env, struct conn *conn, struct conn_rest *rest)
 {
-    struct iovec iov[2 * CONN_IOV_MAX];
-
     while (conn->io.writable && (conn->out_first || rest->n > 0)) {
-        ssize_t sent;
+        ssize_t sent = conn_send_once(env, conn, rest);
 
-        if (conn->out_first) {
-            int n = conn_queue_iov(conn, iov);
-
-            /* The rest may only follow the whole queue. */
-            if (n < CONN_IOV_MAX && rest->n > 0) {
-                memcpy(iov + n, rest->iov, (size_t)rest->n * sizeof(*iov));
-                n += rest->n;
-            }
-            sent = conn->transport->write(env, conn, iov, n);
-        } else {
-            sent = conn->transport->write(env, conn, rest->iov, rest->n);
-        }
         if (sent == -EAGAIN || sent == 0)
             return 0;
         if (sent < 0)
@@ -351,8 +353,8 @@ static struct chunk *conn_queue_tail(struct conn_env *env, struct conn *conn, si
 
     if (chunk && chunk_room(chunk) > 0)
         return chunk;
-    chunk = chunk_get(&env->pool,
-        n > 4 * CHUNK_DATA_BYTES ? (uint32_t)MIN(n, (size_t)CONN_BIG_CHUNK_BYTES) : 0);
+    chunk = chunk_get(
+        &env->pool, n > CONN_CHUNKS_ROW ? (uint32_t)MIN(n, (size_t)CONN_BIG_CHUNK_BYTES) : 0);
     if (!chunk)
         return NULL;
     chunk->next = NULL;

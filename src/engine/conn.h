@@ -15,6 +15,8 @@
 struct conn;
 struct conn_env;
 
+/* read and write keep the io's bits: they clear what the socket said "not yet" to, and only they know whether a
+ * short count means that (a TLS record does not). */
 struct transport {
     /* Bytes read, 0 at the peer's end, -EAGAIN, or -errno. */
     ssize_t (*read)(struct conn_env *env, struct conn *conn, char *buf, size_t n);
@@ -105,7 +107,9 @@ struct conn_pipe *conn_pipe_get(struct conn_env *env);
 struct conn_pipe *conn_pipe_put(struct conn_env *env, struct conn_pipe *pipe);
 
 /* Moves up to max bytes from one socket to the other past user space; to's queue must be empty. ret_moved[0] is
- * the bytes that left `from` in this call, ret_moved[1] those that `to` took. Returns 0, -EAGAIN when neither side can move now, 1 when `from` is at
- * its end (read_eof set) and the pipe is empty, or -errno (error is set on the side that failed). */
+ * the bytes that left `from` in this call, ret_moved[1] those that `to` took; both are always written. Returns 0 when
+ * max is through or others should have a turn (about 1 MiB was moved: engine_again), -EAGAIN when
+ * neither side can move now, even if some was moved before, 1 when `from` is at its end (read_eof set) and the pipe
+ * is empty, or -errno (error is set on the side that failed). */
 int conn_splice(struct conn_env *env, struct conn *from, struct conn *to, struct conn_pipe *pipe,
     uint64_t max, uint64_t ret_moved[static 2]) MUST_CHECK;

@@ -18,6 +18,7 @@ struct engine_deferred {
     void *arg;
 };
 
+/* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): other threads' words have their own line */
 struct engine {
     int epoll_fd;
     int wake_fd; /* eventfd; never read: edge-triggered, so every write is an event of its own */
@@ -129,21 +130,30 @@ void engine_stats(const struct engine *engine, struct engine_stats *ret_stats)
     *ret_stats = engine->stats;
 }
 
-int engine_watch(struct engine *engine, struct engine_io *io, engine_io_fn on_ready)
+static int engine_watch_for(
+    struct engine *engine, struct engine_io *io, engine_io_fn on_ready, uint32_t events)
 {
-    struct epoll_event event = {
-        .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-        .data.ptr = io,
-    };
+    struct epoll_event event = {.events = events | EPOLLET, .data.ptr = io};
     int r;
 
-    *io = (struct engine_io){.fd = io->fd, .readable = true, .writable = true, .on_ready = on_ready};
+    *io =
+        (struct engine_io){.fd = io->fd, .readable = true, .writable = true, .on_ready = on_ready};
     list_init(&io->again);
     r = sys_epoll_ctl(engine->epoll_fd, EPOLL_CTL_ADD, io->fd, &event);
     if (r < 0)
         return r;
     io->watched = true;
     return 0;
+}
+
+int engine_watch(struct engine *engine, struct engine_io *io, engine_io_fn on_ready)
+{
+    return engine_watch_for(engine, io, on_ready, EPOLLIN | EPOLLOUT | EPOLLRDHUP);
+}
+
+int engine_watch_input(struct engine *engine, struct engine_io *io, engine_io_fn on_ready)
+{
+    return engine_watch_for(engine, io, on_ready, EPOLLIN);
 }
 
 /* Takes back what the current batch still holds for io, which may be watched anew before it is reached. */
@@ -180,13 +190,13 @@ void engine_job_add(struct engine *engine, struct engine_job *job)
         list_add_back(&engine->jobs, &job->link);
 }
 
-void engine_defer_free(struct engine *engine, void *object, void (*free_fn)(void *arg, void *object),
-    void *arg)
+void engine_defer_free(
+    struct engine *engine, void *object, void (*free_fn)(void *arg, void *object), void *arg)
 {
     if (engine->n_deferred == engine->n_deferred_max) {
         engine->n_deferred_max = MAX(2 * engine->n_deferred_max, 64u);
-        engine->deferred = base_realloc(
-            engine->deferred, engine->n_deferred_max * sizeof(*engine->deferred));
+        engine->deferred =
+            base_realloc(engine->deferred, engine->n_deferred_max * sizeof(*engine->deferred));
     }
     engine->deferred[engine->n_deferred++] =
         (struct engine_deferred){.object = object, .free_fn = free_fn, .arg = arg};

@@ -74,6 +74,9 @@ nsec engine_wall(const struct engine *engine);
 /* Begins to watch io->fd; all other members are initialised here, readable and writable set:
  * what is not ready says so on the first try. Returns 0 or -errno. */
 int engine_watch(struct engine *engine, struct engine_io *io, engine_io_fn on_ready) MUST_CHECK;
+/* The same, without being told of room to write: a UDP socket has that anew after every datagram it sends. */
+int engine_watch_input(struct engine *engine, struct engine_io *io, engine_io_fn on_ready)
+    MUST_CHECK;
 /* Ends watching; the caller closes the fd. Explicit EPOLL_CTL_DEL, because a descriptor that was handed
  * to another process would stay registered after close. Events of this turn for it are not delivered. */
 void engine_unwatch(struct engine *engine, struct engine_io *io);
@@ -94,7 +97,8 @@ static inline void timer_renew(struct timer *timer, nsec due_at)
     timer->due_at = due_at;
 }
 
-/* fn runs once, at the end of this turn (before deferred frees); adding twice is one run. */
+/* fn runs once, at the end of this turn (before deferred frees); adding twice is one run. A job that is added by
+ * a job runs in the next turn, which does not wait. list_remove(&job->link) takes it back. */
 void engine_job_add(struct engine *engine, struct engine_job *job);
 
 /* free_fn(object) at the end of this turn, when nobody on the stack can still hold it. The first words

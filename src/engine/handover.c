@@ -137,11 +137,10 @@ static void handover_put_fds(
     memcpy(CMSG_DATA(header), fds, n_fds * sizeof(int));
 }
 
-int handover_send(
-    int sock, struct span text, const int *fds, unsigned n_fds, nsec timeout)
+int handover_send(int sock, struct span text, const int *fds, unsigned n_fds, nsec timeout)
 {
     nsec deadline_at = handover_deadline(timeout);
-    struct iovec iov = {.iov_base = (void *)(uintptr_t)text.ptr, .iov_len = text.len};
+    struct iovec iov = sys_iovec(text.ptr, text.len);
     struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
     union handover_control control;
 
@@ -209,6 +208,7 @@ static ssize_t handover_recv_msg(int sock, struct msghdr *msg, nsec deadline_at)
     }
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the kernel writes to text through iov */
 int handover_recv(int sock, char text[static HANDOVER_TEXT_MAX], size_t *ret_len,
     int fds[static HANDOVER_FDS_MAX], unsigned *ret_n_fds, nsec timeout)
 {

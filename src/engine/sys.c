@@ -9,12 +9,12 @@
 #include "base/span.h"
 
 /* The value of a call that gives -1 and errno, as a value or -errno; interrupted calls are made again. */
-#define SYS_RETRY(call)                               \
-    ({                                                \
-        __typeof__(call) result_;                     \
-        do {                                          \
-            result_ = (call);                         \
-        } while (result_ < 0 && errno == EINTR);      \
+#define SYS_RETRY(call)                                      \
+    ({                                                       \
+        __typeof__(call) result_;                            \
+        do {                                                 \
+            result_ = (call);                                \
+        } while (result_ < 0 && errno == EINTR);             \
         result_ < 0 ? (__typeof__(result_))-errno : result_; \
     })
 
@@ -27,7 +27,7 @@ enum sys_verdict {
 
 #ifdef SLB_FAULTS
 
-#define FAULT_RULES_MAX 16u
+#    define FAULT_RULES_MAX 16u
 
 struct fault_rule {
     enum sys_call call;
@@ -44,14 +44,14 @@ struct fault_plan {
 };
 
 static const char *const fault_call_words[SYS_CALL_COUNT] = {
-#define FAULT_CALL_WORD(name, word) [SYS_##name] = (word),
+#    define FAULT_CALL_WORD(name, word) [SYS_##name] = (word),
     SYS_CALL_LIST(FAULT_CALL_WORD)
-#undef FAULT_CALL_WORD
+#    undef FAULT_CALL_WORD
 };
 
 static pthread_mutex_t fault_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct fault_plan fault_shared;    /* under fault_lock */
-static atomic_uint fault_generation;      /* of fault_shared; threads compare before they lock */
+static struct fault_plan fault_shared; /* under fault_lock */
+static atomic_uint fault_generation;   /* of fault_shared; threads compare before they lock */
 static _Thread_local struct fault_plan fault_own; /* what this thread follows and has counted */
 static _Thread_local bool fault_was_hit;
 
@@ -149,7 +149,9 @@ int sys_fault_plan(const char *plan)
     struct span list = span_of(plan), text;
     struct fault_plan parsed = {0};
 
-    while (list.len > 0 && span_next(&list, ',', &text)) {
+    if (list.len == 0)
+        list.ptr = NULL; /* no rule, rather than one that is empty */
+    while (span_next(&list, ',', &text)) {
         if (parsed.n_rules == FAULT_RULES_MAX)
             return -EINVAL;
         if (fault_parse_rule(text, &parsed.rules[parsed.n_rules++]) < 0)
@@ -190,6 +192,11 @@ int sys_fault_plan(const char *plan)
 
 #endif
 
+static size_t sys_cut(size_t n, int verdict)
+{
+    return verdict == SYS_SHORT && n > 1 ? 1 : n;
+}
+
 int sys_socket(int family, int type, int protocol)
 {
     int verdict = sys_verdict(SYS_SOCKET);
@@ -224,23 +231,23 @@ ssize_t sys_recv(int fd, void *buf, size_t n, int flags)
 
     if (verdict < 0)
         return verdict;
-    return SYS_RETRY(recv(fd, buf, verdict == SYS_SHORT ? MIN(n, 1u) : n, flags));
+    return SYS_RETRY(recv(fd, buf, sys_cut(n, verdict), flags));
 }
 
 /* One byte of the first piece that has any. */
 static ssize_t sys_sendv_short(int fd, const struct iovec *iov, int n, int flags)
 {
-    for (int i = 0; i < n; i++) {
-        if (iov[i].iov_len > 0)
-            return SYS_RETRY(send(fd, iov[i].iov_base, 1, flags | MSG_NOSIGNAL));
-    }
-    return 0;
+    int i = 0;
+
+    while (i < n && iov[i].iov_len == 0)
+        i++;
+    return i < n ? SYS_RETRY(send(fd, iov[i].iov_base, 1, flags | MSG_NOSIGNAL)) : 0;
 }
 
 ssize_t sys_sendv(int fd, const struct iovec *iov, int n, int flags)
 {
-    /* The kernel only reads through msg_iov. */
-    struct msghdr msg = {.msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = (size_t)n};
+    /* The kernel only reads through msg_iov; sys_iovec takes the const away. */
+    struct msghdr msg = {.msg_iov = sys_iovec(iov, 0).iov_base, .msg_iovlen = (size_t)n};
     int verdict = sys_verdict(SYS_SEND);
 
     if (verdict < 0)
@@ -257,7 +264,7 @@ ssize_t sys_splice(int from, int to, size_t n, bool more)
 
     if (verdict < 0)
         return verdict;
-    return SYS_RETRY(splice(from, NULL, to, NULL, verdict == SYS_SHORT ? MIN(n, 1u) : n, flags));
+    return SYS_RETRY(splice(from, NULL, to, NULL, sys_cut(n, verdict), flags));
 }
 
 int sys_pipe(int ret_fds[2], size_t bytes)
@@ -289,7 +296,7 @@ int sys_recvmmsg(int fd, struct mmsghdr *msgs, unsigned n)
 
     if (verdict < 0)
         return verdict;
-    return SYS_RETRY(recvmmsg(fd, msgs, verdict == SYS_SHORT ? MIN(n, 1u) : n, MSG_DONTWAIT, NULL));
+    return SYS_RETRY(recvmmsg(fd, msgs, sys_cut(n, verdict), MSG_DONTWAIT, NULL));
 }
 
 int sys_sendmmsg(int fd, struct mmsghdr *msgs, unsigned n)
@@ -298,8 +305,7 @@ int sys_sendmmsg(int fd, struct mmsghdr *msgs, unsigned n)
 
     if (verdict < 0)
         return verdict;
-    return SYS_RETRY(
-        sendmmsg(fd, msgs, verdict == SYS_SHORT ? MIN(n, 1u) : n, MSG_DONTWAIT | MSG_NOSIGNAL));
+    return SYS_RETRY(sendmmsg(fd, msgs, sys_cut(n, verdict), MSG_DONTWAIT | MSG_NOSIGNAL));
 }
 
 int sys_epoll_ctl(int epoll_fd, int op, int fd, struct epoll_event *event)
@@ -326,5 +332,5 @@ ssize_t sys_write(int fd, const void *buf, size_t n)
 
     if (verdict < 0)
         return verdict;
-    return SYS_RETRY(write(fd, buf, verdict == SYS_SHORT ? MIN(n, 1u) : n));
+    return SYS_RETRY(write(fd, buf, sys_cut(n, verdict)));
 }

@@ -23,6 +23,17 @@ enum sys_call {
         SYS_CALL_COUNT
 };
 
+/* Bytes to send, for struct iovec, which knows no const. */
+static inline struct iovec sys_iovec(const void *ptr, size_t len)
+{
+    union {
+        const void *given;
+        void *plain;
+    } bytes = {.given = ptr};
+
+    return (struct iovec){.iov_base = bytes.plain, .iov_len = len};
+}
+
 int sys_socket(int family, int type, int protocol);
 int sys_accept(int fd, struct sockaddr_storage *ret_sa); /* non-blocking, close-on-exec */
 int sys_connect(int fd, const struct sockaddr_storage *sa, socklen_t len);

@@ -86,21 +86,31 @@ void timer_stop(struct timer *timer)
     timer->armed_at = NSEC_NEVER; /* so that renewing a stopped timer trips the assertion */
 }
 
+/* Forgets slots of a level that were emptied by timer_stop, up to the first that was not. */
+static void timer_tidy_level(struct timer_wheel *wheel, unsigned level)
+{
+    while (wheel->used[level] != 0) {
+        unsigned slot = (unsigned)__builtin_ctzll(wheel->used[level]);
+
+        if (!list_empty(&wheel->slots[level][slot]))
+            return;
+        wheel->used[level] &= wheel->used[level] - 1;
+    }
+}
+
 /* Finds the next slot that holds timers; *ret_tick is its first tick. NULL if there is none. */
 static struct list *timer_next_slot(struct timer_wheel *wheel, uint64_t *ret_tick)
 {
     for (unsigned level = 0; level < TIMER_LEVELS; level++) {
-        while (wheel->used[level] != 0) {
-            unsigned slot = (unsigned)__builtin_ctzll(wheel->used[level]);
-            struct list *timers = &wheel->slots[level][slot];
+        unsigned slot;
 
-            if (!list_empty(timers)) {
-                *ret_tick = (wheel->tick & ~timer_level_mask(level + 1)) |
-                            (uint64_t)slot << (level * TIMER_SLOT_BITS);
-                return timers;
-            }
-            wheel->used[level] &= wheel->used[level] - 1;
-        }
+        timer_tidy_level(wheel, level);
+        if (wheel->used[level] == 0)
+            continue;
+        slot = (unsigned)__builtin_ctzll(wheel->used[level]);
+        *ret_tick = (wheel->tick & ~timer_level_mask(level + 1)) | (uint64_t)slot
+                                                                       << (level * TIMER_SLOT_BITS);
+        return &wheel->slots[level][slot];
     }
     return NULL;
 }

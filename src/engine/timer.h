@@ -15,7 +15,7 @@
 #define TIMER_SLOTS     (1u << TIMER_SLOT_BITS)
 
 struct timer_wheel {
-    uint64_t tick; /* the last one that was looked at */
+    uint64_t tick;               /* the last one that was looked at */
     uint64_t used[TIMER_LEVELS]; /* bit: the slot may hold timers; a stopped timer leaves it set */
     struct list due;             /* taken from the slots, fn not yet run */
     struct list slots[TIMER_LEVELS][TIMER_SLOTS];

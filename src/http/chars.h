@@ -5,9 +5,11 @@
 
 #define CHARS_TOKEN  0x01u /* tchar, RFC 9110 section 5.6.2 */
 #define CHARS_METHOD 0x02u /* tchar, but no lower case: methods are case-sensitive */
-#define CHARS_TARGET 0x04u /* visible ASCII without '#': wider than RFC 3986, browsers send "|" and "{" */
-#define CHARS_HOST   0x08u /* reg-name, RFC 3986 section 3.2.2, without '%' and ',' */
-#define CHARS_VALUE  0x10u /* field value: visible, space, tab, and obs-text (RFC 9110 section 5.5) */
+#define CHARS_TARGET \
+    0x04u /* visible ASCII without '#': wider than RFC 3986, browsers send "|" and "{" */
+#define CHARS_HOST 0x08u /* reg-name, RFC 3986 section 3.2.2, without '%' and ',' */
+#define CHARS_VALUE \
+    0x10u /* field value: visible, space, tab, and obs-text (RFC 9110 section 5.5) */
 
 extern const uint8_t chars_table[256];
 

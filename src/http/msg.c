@@ -114,7 +114,8 @@ static bool starts_nocase(struct span s, struct span prefix)
     return s.len >= prefix.len && span_eq_nocase((struct span){s.ptr, prefix.len}, prefix);
 }
 
-/* What no Connection header may remove. Connection itself goes at the end, when all that it names is gone. */
+/* What no Connection header may remove. Connection itself goes last, when all that it names is
+ * gone. */
 static bool is_protected(struct span name)
 {
     switch (http_name_find(name)) {
@@ -132,11 +133,25 @@ static bool is_protected(struct span name)
     }
 }
 
+static bool is_hop_by_hop(uint16_t id)
+{
+    switch (id) {
+    case HTTP_NAME_CONNECTION:
+    case HTTP_NAME_KEEP_ALIVE:
+    case HTTP_NAME_PROXY_CONNECTION:
+    case HTTP_NAME_TE:
+    case HTTP_NAME_TRAILER:
+    case HTTP_NAME_UPGRADE:
+    case HTTP_NAME_TRANSFER_ENCODING:
+    case HTTP_NAME_CONTENT_LENGTH:
+        return true;
+    default:
+        return false;
+    }
+}
+
 void http_drop_hop_by_hop(struct http_fields *fields)
 {
-    static const enum http_name own[] = {HTTP_NAME_CONNECTION, HTTP_NAME_KEEP_ALIVE,
-        HTTP_NAME_PROXY_CONNECTION, HTTP_NAME_TE, HTTP_NAME_TRAILER, HTTP_NAME_UPGRADE,
-        HTTP_NAME_TRANSFER_ENCODING, HTTP_NAME_CONTENT_LENGTH};
     const struct http_header *connection;
     uint32_t pos = 0;
 
@@ -149,6 +164,6 @@ void http_drop_hop_by_hop(struct http_fields *fields)
                 (void)http_drop_name(fields, name);
         }
     }
-    for (size_t i = 0; i < ARRAY_LEN(own); i++)
-        (void)http_drop(fields, own[i]);
+    for (uint32_t i = 0; i < fields->n; i++)
+        fields->at[i].dropped |= is_hop_by_hop(fields->at[i].id);
 }

@@ -13,15 +13,15 @@
 enum http_version { HTTP_VERSION_1_0, HTTP_VERSION_1_1, HTTP_VERSION_2, HTTP_VERSION_3 };
 
 /* X(NAME, "TEXT", idempotent): RFC 9110 section 9, RFC 5789. */
-#define HTTP_METHOD_LIST(X)     \
-    X(OTHER, "", false)         \
-    X(GET, "GET", true)         \
-    X(HEAD, "HEAD", true)       \
-    X(POST, "POST", false)      \
-    X(PUT, "PUT", true)         \
-    X(DELETE, "DELETE", true)   \
-    X(OPTIONS, "OPTIONS", true) \
-    X(PATCH, "PATCH", false)    \
+#define HTTP_METHOD_LIST(X)      \
+    X(OTHER, "", false)          \
+    X(GET, "GET", true)          \
+    X(HEAD, "HEAD", true)        \
+    X(POST, "POST", false)       \
+    X(PUT, "PUT", true)          \
+    X(DELETE, "DELETE", true)    \
+    X(OPTIONS, "OPTIONS", true)  \
+    X(PATCH, "PATCH", false)     \
     X(CONNECT, "CONNECT", false) \
     X(TRACE, "TRACE", true)
 
@@ -33,36 +33,36 @@ enum http_method {
 };
 
 /* Header names that the balancer itself looks at. X(NAME, "lower-case name") */
-#define HTTP_NAME_LIST(X)                                   \
-    X(OTHER, "")                                            \
-    X(HOST, "host")                                         \
-    X(CONNECTION, "connection")                             \
-    X(KEEP_ALIVE, "keep-alive")                             \
-    X(PROXY_CONNECTION, "proxy-connection")                 \
-    X(TE, "te")                                             \
-    X(TRAILER, "trailer")                                   \
-    X(UPGRADE, "upgrade")                                   \
-    X(TRANSFER_ENCODING, "transfer-encoding")               \
-    X(CONTENT_LENGTH, "content-length")                     \
-    X(CONTENT_TYPE, "content-type")                         \
-    X(CONTENT_ENCODING, "content-encoding")                 \
-    X(EXPECT, "expect")                                     \
-    X(DATE, "date")                                         \
-    X(SERVER, "server")                                     \
-    X(LOCATION, "location")                                 \
-    X(COOKIE, "cookie")                                     \
-    X(SET_COOKIE, "set-cookie")                             \
-    X(REFERER, "referer")                                   \
-    X(USER_AGENT, "user-agent")                             \
-    X(ACCEPT_ENCODING, "accept-encoding")                   \
-    X(AUTHORIZATION, "authorization")                       \
-    X(X_FORWARDED_FOR, "x-forwarded-for")                   \
-    X(X_FORWARDED_PROTO, "x-forwarded-proto")               \
-    X(X_FORWARDED_HOST, "x-forwarded-host")                 \
-    X(X_FORWARDED_PORT, "x-forwarded-port")                 \
+#define HTTP_NAME_LIST(X)                                       \
+    X(OTHER, "")                                                \
+    X(HOST, "host")                                             \
+    X(CONNECTION, "connection")                                 \
+    X(KEEP_ALIVE, "keep-alive")                                 \
+    X(PROXY_CONNECTION, "proxy-connection")                     \
+    X(TE, "te")                                                 \
+    X(TRAILER, "trailer")                                       \
+    X(UPGRADE, "upgrade")                                       \
+    X(TRANSFER_ENCODING, "transfer-encoding")                   \
+    X(CONTENT_LENGTH, "content-length")                         \
+    X(CONTENT_TYPE, "content-type")                             \
+    X(CONTENT_ENCODING, "content-encoding")                     \
+    X(EXPECT, "expect")                                         \
+    X(DATE, "date")                                             \
+    X(SERVER, "server")                                         \
+    X(LOCATION, "location")                                     \
+    X(COOKIE, "cookie")                                         \
+    X(SET_COOKIE, "set-cookie")                                 \
+    X(REFERER, "referer")                                       \
+    X(USER_AGENT, "user-agent")                                 \
+    X(ACCEPT_ENCODING, "accept-encoding")                       \
+    X(AUTHORIZATION, "authorization")                           \
+    X(X_FORWARDED_FOR, "x-forwarded-for")                       \
+    X(X_FORWARDED_PROTO, "x-forwarded-proto")                   \
+    X(X_FORWARDED_HOST, "x-forwarded-host")                     \
+    X(X_FORWARDED_PORT, "x-forwarded-port")                     \
     X(X_FORWARDED_CLIENT_SRCPORT, "x-forwarded-client-srcport") \
-    X(X_REAL_IP, "x-real-ip")                               \
-    X(SLB_ID, "slb-id")                                     \
+    X(X_REAL_IP, "x-real-ip")                                   \
+    X(SLB_ID, "slb-id")                                         \
     X(SLB_IP, "slb-ip")
 
 enum http_name {
@@ -76,8 +76,8 @@ struct http_header {
     const char *name;  /* borrowed; as received, any case */
     const char *value; /* borrowed; without white space around */
     uint32_t name_len, value_len;
-    uint16_t id;       /* enum http_name */
-    bool dropped;      /* an edit removed it: kept for rules and logs, not written out */
+    uint16_t id;  /* enum http_name */
+    bool dropped; /* an edit removed it: kept for rules and logs, not written out */
 };
 
 struct http_fields {
@@ -139,18 +139,18 @@ int http_msg_copy(const struct http_msg *msg, struct span head, struct arena *ar
     struct http_msg *ret_msg) MUST_CHECK;
 
 /* First header of that id that is not dropped, from index *pos on; *pos moves behind it. NULL if none. */
-const struct http_header *http_find_from(const struct http_fields *fields, enum http_name id,
-    uint32_t *pos);
-static inline const struct http_header *http_find(const struct http_fields *fields,
-    enum http_name id)
+const struct http_header *http_find_from(
+    const struct http_fields *fields, enum http_name id, uint32_t *pos);
+static inline const struct http_header *http_find(
+    const struct http_fields *fields, enum http_name id)
 {
     uint32_t pos = 0;
 
     return http_find_from(fields, id, &pos);
 }
 /* By name in any case, for names that have no id; known ids work too. */
-const struct http_header *http_find_name_from(const struct http_fields *fields, struct span name,
-    uint32_t *pos);
+const struct http_header *http_find_name_from(
+    const struct http_fields *fields, struct span name, uint32_t *pos);
 
 static inline struct span http_header_value(const struct http_header *h)
 {
@@ -162,8 +162,8 @@ static inline struct span http_header_name(const struct http_header *h)
 }
 
 /* Appends a header; name and value are borrowed. Returns 0 or -ENOSPC when fields.cap is reached. */
-int http_add(struct http_fields *fields, enum http_name id, struct span name,
-    struct span value) MUST_CHECK;
+int http_add(
+    struct http_fields *fields, enum http_name id, struct span name, struct span value) MUST_CHECK;
 /* Marks all headers of that id as dropped. Returns how many. */
 uint32_t http_drop(struct http_fields *fields, enum http_name id);
 uint32_t http_drop_name(struct http_fields *fields, struct span name);
@@ -194,5 +194,5 @@ bool http_is_field_value(struct span s);
 /* Splits host[:port] or [v6][:port]; port 0 if absent. Checks the syntax strictly: reg-name bytes without
  * percent, comma, userinfo or slash; port 1..65535 without leading zeros. A v6 address keeps its brackets.
  * Returns 0 or -EINVAL. */
-int http_split_authority(struct span authority, struct span *ret_host,
-    uint16_t *ret_port) MUST_CHECK;
+int http_split_authority(
+    struct span authority, struct span *ret_host, uint16_t *ret_port) MUST_CHECK;

@@ -6,26 +6,29 @@
 #define NAME_BYTES 32u
 #define NAME_SLOTS 256u /* a power of two, several times HTTP_NAME_COUNT */
 
-struct name_known {
+static const struct {
     char text[NAME_BYTES];
-    uint32_t len;
-};
-
-static const struct name_known names_known[HTTP_NAME_COUNT] = {
-#define NAME_KNOWN(name, text) [HTTP_NAME_##name] = {text, sizeof(text) - 1},
+} names_known[HTTP_NAME_COUNT] = {
+#define NAME_KNOWN(name, text) [HTTP_NAME_##name] = {text},
     HTTP_NAME_LIST(NAME_KNOWN)
 #undef NAME_KNOWN
+};
+
+static const uint8_t name_lens[HTTP_NAME_COUNT] = {
+#define NAME_LEN(name, text) [HTTP_NAME_##name] = sizeof(text) - 1,
+    HTTP_NAME_LIST(NAME_LEN)
+#undef NAME_LEN
 };
 
 #define NAME_FITS(name, text) _Static_assert(sizeof(text) <= NAME_BYTES, "NAME_BYTES");
 HTTP_NAME_LIST(NAME_FITS)
 #undef NAME_FITS
 
-/* Open addressing: ids by name_slot(), HTTP_NAME_OTHER where free. */
-static uint8_t name_slots[NAME_SLOTS];
-_Static_assert(HTTP_NAME_COUNT < 128, "name_slots holds bytes and must stay mostly free");
+/* Open addressing, by name_slot(): id and, above it, length; 0 where free. */
+static uint16_t name_slots[NAME_SLOTS];
+_Static_assert(HTTP_NAME_COUNT < NAME_SLOTS / 2, "name_slots must stay mostly free");
 
-static uint32_t name_slot(const char *name, size_t len)
+static inline uint32_t name_slot(const char *name, size_t len)
 {
     uint32_t first = (uint8_t)name[0] | 0x20u;
     uint32_t last = (uint8_t)name[len - 1] | 0x20u;
@@ -37,17 +40,17 @@ static uint32_t name_slot(const char *name, size_t len)
 __attribute__((constructor)) static void names_init(void)
 {
     for (uint32_t id = HTTP_NAME_OTHER + 1; id < HTTP_NAME_COUNT; id++) {
-        uint32_t slot = name_slot(names_known[id].text, names_known[id].len);
+        uint32_t slot = name_slot(names_known[id].text, name_lens[id]);
 
-        while (name_slots[slot] != HTTP_NAME_OTHER)
+        while (name_slots[slot] != 0)
             slot = (slot + 1) % NAME_SLOTS;
-        name_slots[slot] = (uint8_t)id;
+        name_slots[slot] = (uint16_t)(id | (uint32_t)name_lens[id] << 8);
     }
 }
 
 /* Whether 8 bytes equal those of a lower-case name but for the case of letters. Of the bytes in
  * names only letters have bit 6 set, and only there bit 5 may differ. */
-static bool word_eq(const char *bytes, const char *known)
+static inline bool word_eq8(const char *bytes, const char *known)
 {
     uint64_t a, b;
 
@@ -56,18 +59,27 @@ static bool word_eq(const char *bytes, const char *known)
     return (a | (b & 0x4040404040404040u) >> 1) == b;
 }
 
-static bool name_eq(const char *name, const char *known, size_t len)
+static inline bool word_eq4(const char *bytes, const char *known)
 {
-    size_t at = 0;
+    uint32_t a, b;
 
+    memcpy(&a, bytes, sizeof(a));
+    memcpy(&b, known, sizeof(b));
+    return (a | (b & 0x40404040u) >> 1) == b;
+}
+
+static inline bool name_eq(const char *name, const char *known, size_t len)
+{
     if (len >= 8) {
-        for (; at + 8 <= len; at += 8) {
-            if (!word_eq(name + at, known + at))
+        for (size_t at = 0; at + 8 < len; at += 8) {
+            if (!word_eq8(name + at, known + at))
                 return false;
         }
-        return word_eq(name + len - 8, known + len - 8);
+        return word_eq8(name + len - 8, known + len - 8);
     }
-    for (; at < len; at++) {
+    if (len >= 4)
+        return word_eq4(name, known) && word_eq4(name + len - 4, known + len - 4);
+    for (size_t at = 0; at < len; at++) {
         if (ascii_lower(name[at]) != known[at])
             return false;
     }
@@ -79,18 +91,18 @@ enum http_name http_name_find(struct span name)
     if (name.len == 0 || name.len >= NAME_BYTES)
         return HTTP_NAME_OTHER;
     for (uint32_t slot = name_slot(name.ptr, name.len);; slot = (slot + 1) % NAME_SLOTS) {
-        uint32_t id = name_slots[slot];
+        uint32_t id = name_slots[slot] & 0xff;
 
         if (id == HTTP_NAME_OTHER)
             return HTTP_NAME_OTHER;
-        if (names_known[id].len == name.len && name_eq(name.ptr, names_known[id].text, name.len))
+        if (name_slots[slot] >> 8 == name.len && name_eq(name.ptr, names_known[id].text, name.len))
             return (enum http_name)id;
     }
 }
 
 struct span http_name_text(enum http_name id)
 {
-    return (struct span){names_known[id].text, names_known[id].len};
+    return (struct span){names_known[id].text, name_lens[id]};
 }
 
 static const struct {
@@ -123,68 +135,69 @@ bool http_method_idempotent(enum http_method method)
 }
 
 /* RFC 9110 section 15 and the IANA registry; 4xx and 5xx of other products' making are not here. */
-#define PHRASE_LIST(X)                          \
-    X(100, "Continue")                          \
-    X(101, "Switching Protocols")               \
-    X(102, "Processing")                        \
-    X(103, "Early Hints")                       \
-    X(200, "OK")                                \
-    X(201, "Created")                           \
-    X(202, "Accepted")                          \
-    X(203, "Non-Authoritative Information")     \
-    X(204, "No Content")                        \
-    X(205, "Reset Content")                     \
-    X(206, "Partial Content")                   \
-    X(207, "Multi-Status")                      \
-    X(208, "Already Reported")                  \
-    X(226, "IM Used")                           \
-    X(300, "Multiple Choices")                  \
-    X(301, "Moved Permanently")                 \
-    X(302, "Found")                             \
-    X(303, "See Other")                         \
-    X(304, "Not Modified")                      \
-    X(305, "Use Proxy")                         \
-    X(307, "Temporary Redirect")                \
-    X(308, "Permanent Redirect")                \
-    X(400, "Bad Request")                       \
-    X(401, "Unauthorized")                      \
-    X(402, "Payment Required")                  \
-    X(403, "Forbidden")                         \
-    X(404, "Not Found")                         \
-    X(405, "Method Not Allowed")                \
-    X(406, "Not Acceptable")                    \
-    X(407, "Proxy Authentication Required")     \
-    X(408, "Request Timeout")                   \
-    X(409, "Conflict")                          \
-    X(410, "Gone")                              \
-    X(411, "Length Required")                   \
-    X(412, "Precondition Failed")               \
-    X(413, "Content Too Large")                 \
-    X(414, "URI Too Long")                      \
-    X(415, "Unsupported Media Type")            \
-    X(416, "Range Not Satisfiable")             \
-    X(417, "Expectation Failed")                \
-    X(421, "Misdirected Request")               \
-    X(422, "Unprocessable Content")             \
-    X(423, "Locked")                            \
-    X(424, "Failed Dependency")                 \
-    X(425, "Too Early")                         \
-    X(426, "Upgrade Required")                  \
-    X(428, "Precondition Required")             \
-    X(429, "Too Many Requests")                 \
-    X(431, "Request Header Fields Too Large")   \
-    X(451, "Unavailable For Legal Reasons")     \
-    X(500, "Internal Server Error")             \
-    X(501, "Not Implemented")                   \
-    X(502, "Bad Gateway")                       \
-    X(503, "Service Unavailable")               \
-    X(504, "Gateway Timeout")                   \
-    X(505, "HTTP Version Not Supported")        \
-    X(506, "Variant Also Negotiates")           \
-    X(507, "Insufficient Storage")              \
-    X(508, "Loop Detected")                     \
+#define PHRASE_LIST(X)                        \
+    X(100, "Continue")                        \
+    X(101, "Switching Protocols")             \
+    X(102, "Processing")                      \
+    X(103, "Early Hints")                     \
+    X(200, "OK")                              \
+    X(201, "Created")                         \
+    X(202, "Accepted")                        \
+    X(203, "Non-Authoritative Information")   \
+    X(204, "No Content")                      \
+    X(205, "Reset Content")                   \
+    X(206, "Partial Content")                 \
+    X(207, "Multi-Status")                    \
+    X(208, "Already Reported")                \
+    X(226, "IM Used")                         \
+    X(300, "Multiple Choices")                \
+    X(301, "Moved Permanently")               \
+    X(302, "Found")                           \
+    X(303, "See Other")                       \
+    X(304, "Not Modified")                    \
+    X(305, "Use Proxy")                       \
+    X(307, "Temporary Redirect")              \
+    X(308, "Permanent Redirect")              \
+    X(400, "Bad Request")                     \
+    X(401, "Unauthorized")                    \
+    X(402, "Payment Required")                \
+    X(403, "Forbidden")                       \
+    X(404, "Not Found")                       \
+    X(405, "Method Not Allowed")              \
+    X(406, "Not Acceptable")                  \
+    X(407, "Proxy Authentication Required")   \
+    X(408, "Request Timeout")                 \
+    X(409, "Conflict")                        \
+    X(410, "Gone")                            \
+    X(411, "Length Required")                 \
+    X(412, "Precondition Failed")             \
+    X(413, "Content Too Large")               \
+    X(414, "URI Too Long")                    \
+    X(415, "Unsupported Media Type")          \
+    X(416, "Range Not Satisfiable")           \
+    X(417, "Expectation Failed")              \
+    X(421, "Misdirected Request")             \
+    X(422, "Unprocessable Content")           \
+    X(423, "Locked")                          \
+    X(424, "Failed Dependency")               \
+    X(425, "Too Early")                       \
+    X(426, "Upgrade Required")                \
+    X(428, "Precondition Required")           \
+    X(429, "Too Many Requests")               \
+    X(431, "Request Header Fields Too Large") \
+    X(451, "Unavailable For Legal Reasons")   \
+    X(500, "Internal Server Error")           \
+    X(501, "Not Implemented")                 \
+    X(502, "Bad Gateway")                     \
+    X(503, "Service Unavailable")             \
+    X(504, "Gateway Timeout")                 \
+    X(505, "HTTP Version Not Supported")      \
+    X(506, "Variant Also Negotiates")         \
+    X(507, "Insufficient Storage")            \
+    X(508, "Loop Detected")                   \
     X(511, "Network Authentication Required")
 
+/* NOLINTNEXTLINE(readability-function-size): a flat table */
 struct span http_status_phrase(unsigned status)
 {
     switch (status) {

@@ -11,6 +11,7 @@
 #define FILE_RETRY_NS    NSEC_PER_SEC
 #define FILE_PIECE_BYTES ((size_t)256 * 1024)
 #define FILE_MODE        0640
+#define FILE_WAIT_MS     1000
 
 /* What a pipe that polls writable takes without blocking (POSIX). */
 #define FILE_PIPE_BYTES ((size_t)PIPE_BUF)
@@ -94,6 +95,7 @@ int access_file_open(
         .path = base_strdup(path),
         .rotate_bytes = rotate_bytes,
         .keep_files = keep_files,
+        .wait_ms = FILE_WAIT_MS,
         .fd = -1,
     };
     return file_open(file);
@@ -177,7 +179,7 @@ static size_t file_write_all(struct access_file *file, struct span s, int *ret_e
         struct pollfd pfd = {.fd = file->fd, .events = POLLOUT};
         ssize_t n;
 
-        if (file->waits && poll(&pfd, 1, ACCESS_FILE_WAIT_MS) <= 0) {
+        if (file->waits && poll(&pfd, 1, file->wait_ms) <= 0) {
             *ret_error = -ETIMEDOUT;
             return done;
         }

@@ -1,7 +1,7 @@
 /* The file that access log lines are appended to: rotation, opening anew, and outliving a full disk.
  *
  * Belongs to one thread. Blocks as long as writing to the file does; pipes and terminals are written in pieces
- * that they have room for, with a wait of at most ACCESS_FILE_WAIT_MS for each.
+ * that they have room for, with a wait of at most wait_ms for each.
  */
 #pragma once
 
@@ -9,8 +9,6 @@
 
 #include "base/clock.h"
 #include "base/span.h"
-
-#define ACCESS_FILE_WAIT_MS 1000
 
 struct access_file {
     char *path;            /* owned; "-": standard output */
@@ -21,6 +19,7 @@ struct access_file {
     nsec retry_at;      /* monotonic */
     uint64_t bytes;     /* in the file */
     size_t piece_bytes; /* of one write */
+    int wait_ms;        /* 1000 */
     bool waits;         /* a pipe, terminal or socket: ask for room before each write */
     bool torn;          /* the file ends in half a line */
     bool told;          /* its trouble was reported */

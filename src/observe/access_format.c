@@ -105,17 +105,25 @@ static void format_tries(struct text *out, const struct log_record *record,
     }
 }
 
-static void format_request(struct text *out, const struct log_record *record)
+static void format_client(struct text *out, const struct log_record *record)
 {
     FORMAT_U64(out, "body_bytes_sent", record->body_bytes_sent);
     FORMAT_WORD(out, "client_ip", format_ip(out, &record->client));
     FORMAT_U64(out, "client_port", record->client.port);
+}
+
+static void format_headers(struct text *out, const struct log_record *record)
+{
     FORMAT_TEXT(out, "host", record->host);
     FORMAT_TEXT(out, "http_host", record->http_host);
     FORMAT_TEXT(out, "http_referer", record->referer);
     FORMAT_TEXT(out, "http_user_agent", record->user_agent);
     FORMAT_TEXT(out, "http_x_forwarded_for", record->forwarded_for);
     FORMAT_TEXT(out, "http_x_real_ip", record->real_ip);
+}
+
+static void format_request(struct text *out, const struct log_record *record)
+{
     FORMAT_U64(out, "read_request_time", format_ms(record->read_request_ns));
     FORMAT_U64(out, "request_length", record->request_bytes);
     FORMAT_TEXT(out, "request_method", record->method);
@@ -125,7 +133,7 @@ static void format_request(struct text *out, const struct log_record *record)
     FORMAT_TEXT(out, "server_protocol", record->protocol);
 }
 
-static void format_outcome(struct text *out, const struct log_record *record)
+static void format_instance(struct text *out, const struct log_record *record)
 {
     FORMAT_U64(out, "slb_vport", record->vip.port);
     if (record->product == LOG_PRODUCT_CLB)
@@ -134,9 +142,17 @@ static void format_outcome(struct text *out, const struct log_record *record)
         FORMAT_TEXT(out, "app_lb_id", record->instance);
     FORMAT_U64(out, "status", record->status);
     FORMAT_U64(out, "tcpinfo_rtt", record->rtt_us);
+}
+
+static void format_upstream(struct text *out, const struct log_record *record)
+{
     FORMAT_WORD(out, "upstream_addr", format_tries(out, record, format_try_addr));
     FORMAT_WORD(out, "upstream_response_time", format_tries(out, record, format_try_time));
     FORMAT_WORD(out, "upstream_status", format_tries(out, record, format_try_status));
+}
+
+static void format_rule(struct text *out, const struct log_record *record)
+{
     FORMAT_WORD(out, "vip_addr", format_ip(out, &record->vip));
     FORMAT_U64(out, "write_response_time", format_ms(record->write_response_ns));
     FORMAT_TEXT(out, "hit_rule_id", record->rule);
@@ -154,8 +170,12 @@ void access_log_format(const struct log_record *record, struct text *out)
     else
         text_add(out, SPAN_LIT("{\"__topic__\":\"alb_layer7_access_log\""));
     FORMAT_WORD(out, "time", format_time(out, record->wall_at));
+    format_client(out, record);
+    format_headers(out, record);
     format_request(out, record);
-    format_outcome(out, record);
+    format_instance(out, record);
+    format_upstream(out, record);
+    format_rule(out, record);
     text_add(out, SPAN_LIT("}\n"));
     if (text_failed(out))
         out->len = MIN(out->len, len_before);

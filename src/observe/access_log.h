@@ -20,22 +20,22 @@
 
 struct log_try {
     struct addr server;
-    int64_t time_ns;  /* connect start to last byte or failure */
-    uint16_t status;  /* 0: "-" */
-    uint16_t reason;  /* why it ended, REASON_NONE if it answered */
+    int64_t time_ns; /* connect start to last byte or failure */
+    uint16_t status; /* 0: "-" */
+    uint16_t reason; /* why it ended, REASON_NONE if it answered */
 };
 
 /* Filled by the proxy on its stack; texts are borrowed for the call. Zeroed members are written as "-" or 0. */
 struct log_record {
-    nsec wall_at;     /* when the exchange ended */
+    nsec wall_at; /* when the exchange ended */
     struct addr client, vip;
     struct span instance, listener, rule; /* ids */
     struct span host, http_host, referer, user_agent, forwarded_for, real_ip;
     struct span method, uri, scheme, protocol; /* protocol: "HTTP/1.1" */
-    uint64_t request_bytes;   /* request_length: line, headers, body */
+    uint64_t request_bytes;                    /* request_length: line, headers, body */
     uint64_t body_bytes_sent;
-    nsec request_ns;       /* first byte of the request to the end of the response */
-    nsec read_request_ns;  /* to read the request */
+    nsec request_ns;      /* first byte of the request to the end of the response */
+    nsec read_request_ns; /* to read the request */
     nsec write_response_ns;
     uint32_t rtt_us;
     uint16_t status;
@@ -48,11 +48,12 @@ struct log_record {
 struct access_log;
 
 struct access_log_opts {
-    const char *path;    /* "-": standard output */
-    uint64_t rotate_bytes; /* 0: never by size; else the file is renamed to path.1 (path.1 to path.2 ...) */
-    unsigned keep_files;   /* renamed files kept */
+    const char *path; /* "-": standard output */
+    uint64_t
+        rotate_bytes; /* 0: never by size; else the file is renamed to path.1 (path.1 to path.2 ...) */
+    unsigned keep_files; /* renamed files kept */
     unsigned n_workers;
-    size_t ring_bytes;   /* per worker; a power of two */
+    size_t ring_bytes; /* per worker; a power of two */
 };
 
 /* Opens the file and starts the thread. Returns NULL with errno. A file that cannot be written later is

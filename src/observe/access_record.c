@@ -1,10 +1,12 @@
 #include "observe/access_record.h"
 
 /* Every text of a record. */
-#define ACCESS_TEXT_LIST(X)                                                                       \
-    X(instance)                                                                                   \
-    X(listener) X(rule) X(host) X(http_host) X(referer) X(user_agent) X(forwarded_for) X(real_ip) \
-        X(method) X(uri) X(scheme) X(protocol)
+#define ACCESS_TEXT_LIST(X)                                                                    \
+    X(instance)                                                                                \
+    X(listener)                                                                                \
+    X(rule)                                                                                    \
+    X(host) X(http_host) X(referer) X(user_agent) X(forwarded_for) X(real_ip) X(method) X(uri) \
+        X(scheme) X(protocol)
 
 enum access_text {
 #define ACCESS_TEXT_ENUM(name) ACCESS_TEXT_##name,
@@ -47,12 +49,36 @@ size_t access_record_bytes(const struct log_record *record)
     return n;
 }
 
+/* Most texts are short: two moves that may overlap cost less than a call. */
+static inline void access_copy(char *out, const char *in, size_t n)
+{
+    uint64_t first, last;
+    uint32_t first_half, last_half;
+
+    if (n > 16) {
+        memcpy(out, in, n);
+    } else if (n >= 8) {
+        memcpy(&first, in, 8);
+        memcpy(&last, in + n - 8, 8);
+        memcpy(out, &first, 8);
+        memcpy(out + n - 8, &last, 8);
+    } else if (n >= 4) {
+        memcpy(&first_half, in, 4);
+        memcpy(&last_half, in + n - 4, 4);
+        memcpy(out, &first_half, 4);
+        memcpy(out + n - 4, &last_half, 4);
+    } else if (n > 0) {
+        out[0] = in[0];
+        out[n / 2] = in[n / 2];
+        out[n - 1] = in[n - 1];
+    }
+}
+
 static inline char *access_put_text(char *at, struct span text, uint16_t *ret_bytes)
 {
     uint16_t n = access_text_bytes(text);
 
-    if (n > 0)
-        memcpy(at, text.ptr, n);
+    access_copy(at, text.ptr, n);
     *ret_bytes = n;
     return at + n;
 }
@@ -84,12 +110,11 @@ void access_record_pack(const struct log_record *record, char *out)
 #undef ACCESS_TEXT_PUT
 }
 
-void access_record_unpack(struct span packed_bytes, struct log_record *ret_record)
+void access_record_unpack(struct span record, struct log_record *ret_record)
 {
-    const struct access_packed *packed =
-        (const struct access_packed *)(const void *)packed_bytes.ptr;
+    const struct access_packed *packed = (const struct access_packed *)(const void *)record.ptr;
     size_t tries_bytes = packed->n_tries * sizeof(struct log_try);
-    const char *at = packed_bytes.ptr + sizeof(*packed);
+    const char *at = record.ptr + sizeof(*packed);
 
     assert(packed->n_tries <= LOG_TRIES_MAX);
     ret_record->wall_at = packed->wall_at;
@@ -112,5 +137,5 @@ void access_record_unpack(struct span packed_bytes, struct log_record *ret_recor
     at += packed->text_bytes[ACCESS_TEXT_##name];
     ACCESS_TEXT_LIST(ACCESS_TEXT_GET)
 #undef ACCESS_TEXT_GET
-    assert(at == packed_bytes.ptr + packed_bytes.len);
+    assert(at == record.ptr + record.len);
 }

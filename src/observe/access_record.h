@@ -9,5 +9,5 @@
 size_t access_record_bytes(const struct log_record *record);
 /* out: aligned to 8. */
 void access_record_pack(const struct log_record *record, char *out);
-/* Texts of *ret_record are borrowed from packed. Only for what access_record_pack wrote. */
-void access_record_unpack(struct span packed, struct log_record *ret_record);
+/* Texts of *ret_record are borrowed from record. Only for what access_record_pack wrote. */
+void access_record_unpack(struct span record, struct log_record *ret_record);

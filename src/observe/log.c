@@ -6,7 +6,6 @@
 
 #include "base/clock.h"
 #include "base/text.h"
-#include "engine/sys.h"
 
 static const char *const log_words[] = {
     [LOG_ERROR] = "error",
@@ -22,11 +21,9 @@ void log_set_level(enum log_level level)
     atomic_store_explicit(&log_limit, (int)level, memory_order_relaxed);
 }
 
-static void log_add_message(struct text *line, const char *fmt, va_list args)
+/* len: what vsnprintf said of message, which ends in a zero. */
+static void log_add_message(struct text *line, char *message, size_t cap, int len)
 {
-    char message[LOG_LINE_MAX - 64];
-    int len = vsnprintf(message, sizeof(message), fmt, args);
-
     if (len < 0)
         return;
     for (char *c = message; *c != '\0'; c++) {
@@ -34,26 +31,28 @@ static void log_add_message(struct text *line, const char *fmt, va_list args)
             *c = '?';
     }
     text_add(line, span_of(message));
-    if ((size_t)len >= sizeof(message))
+    if ((size_t)len >= cap)
         text_add(line, SPAN_LIT("..."));
 }
 
 void log_line(enum log_level level, const char *fmt, ...)
 {
-    char buf[LOG_LINE_MAX], when[CLOCK_TEXT_MAX];
+    char buf[LOG_LINE_MAX], message[LOG_LINE_MAX - 64], when[CLOCK_TEXT_MAX];
     struct text line;
     va_list args;
+    int len;
 
     if ((int)level > atomic_load_explicit(&log_limit, memory_order_relaxed))
         return;
+    va_start(args, fmt);
+    len = vsnprintf(message, sizeof(message), fmt, args);
+    va_end(args);
     text_init_fixed(&line, buf, sizeof(buf));
     text_add(&line, (struct span){when, clock_format(clock_wall(), when)});
     text_add_char(&line, ' ');
     text_add(&line, span_of(log_words[level]));
     text_add_char(&line, ' ');
-    va_start(args, fmt);
-    log_add_message(&line, fmt, args);
-    va_end(args);
+    log_add_message(&line, message, sizeof(message), len);
     text_add_char(&line, '\n');
-    (void)sys_write(STDERR_FILENO, line.ptr, line.len);
+    (void)!write(STDERR_FILENO, line.ptr, line.len);
 }

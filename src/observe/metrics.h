@@ -15,8 +15,8 @@ typedef _Atomic uint64_t counter;
 
 static inline void counter_add(counter *c, uint64_t n)
 {
-    atomic_store_explicit(c, atomic_load_explicit(c, memory_order_relaxed) + n,
-        memory_order_relaxed);
+    atomic_store_explicit(
+        c, atomic_load_explicit(c, memory_order_relaxed) + n, memory_order_relaxed);
 }
 static inline void counter_sub(counter *c, uint64_t n)
 {
@@ -28,34 +28,34 @@ static inline uint64_t counter_get(const counter *c)
 }
 
 /* X(member, "prometheus suffix", counter|gauge, "help") */
-#define LISTENER_COUNTER_LIST(X)                                                                  \
-    X(connections, "connections_total", "counter", "client connections or flows accepted")        \
-    X(active, "connections_active", "gauge", "client connections or flows open")                  \
-    X(requests, "requests_total", "counter", "requests read")                                     \
-    X(bytes_in, "received_bytes_total", "counter", "bytes read from clients")                     \
-    X(bytes_out, "sent_bytes_total", "counter", "bytes sent to clients")                          \
-    X(status_1xx, "responses_1xx_total", "counter", "responses with status 1xx")                  \
-    X(status_2xx, "responses_2xx_total", "counter", "responses with status 2xx")                  \
-    X(status_3xx, "responses_3xx_total", "counter", "responses with status 3xx")                  \
-    X(status_4xx, "responses_4xx_total", "counter", "responses with status 4xx")                  \
-    X(status_5xx, "responses_5xx_total", "counter", "responses with status 5xx")                  \
-    X(datagrams_in, "received_datagrams_total", "counter", "datagrams from clients")              \
-    X(datagrams_out, "sent_datagrams_total", "counter", "datagrams to clients")                   \
+#define LISTENER_COUNTER_LIST(X)                                                           \
+    X(connections, "connections_total", "counter", "client connections or flows accepted") \
+    X(active, "connections_active", "gauge", "client connections or flows open")           \
+    X(requests, "requests_total", "counter", "requests read")                              \
+    X(bytes_in, "received_bytes_total", "counter", "bytes read from clients")              \
+    X(bytes_out, "sent_bytes_total", "counter", "bytes sent to clients")                   \
+    X(status_1xx, "responses_1xx_total", "counter", "responses with status 1xx")           \
+    X(status_2xx, "responses_2xx_total", "counter", "responses with status 2xx")           \
+    X(status_3xx, "responses_3xx_total", "counter", "responses with status 3xx")           \
+    X(status_4xx, "responses_4xx_total", "counter", "responses with status 4xx")           \
+    X(status_5xx, "responses_5xx_total", "counter", "responses with status 5xx")           \
+    X(datagrams_in, "received_datagrams_total", "counter", "datagrams from clients")       \
+    X(datagrams_out, "sent_datagrams_total", "counter", "datagrams to clients")            \
     X(refused, "refused_total", "counter", "connections refused before any byte was read")
 
-#define SERVER_COUNTER_LIST(X)                                                                  \
-    X(inflight, "inflight", "gauge", "exchanges or flows open")                                  \
-    X(idle, "idle_connections", "gauge", "idle connections kept for reuse")                      \
-    X(uses, "requests_total", "counter", "exchanges or flows given to the server")               \
-    X(connects, "connects_total", "counter", "connections opened")                               \
-    X(connect_failures, "connect_failures_total", "counter", "connections that failed")          \
-    X(reuses, "reuses_total", "counter", "exchanges on a reused connection")                     \
-    X(failures, "failures_total", "counter", "exchanges the server did not complete")            \
-    X(bytes_out, "sent_bytes_total", "counter", "bytes sent to the server")                      \
-    X(bytes_in, "received_bytes_total", "counter", "bytes read from the server")                 \
-    X(status_2xx, "responses_2xx_total", "counter", "responses with status 2xx")                 \
-    X(status_3xx, "responses_3xx_total", "counter", "responses with status 3xx")                 \
-    X(status_4xx, "responses_4xx_total", "counter", "responses with status 4xx")                 \
+#define SERVER_COUNTER_LIST(X)                                                          \
+    X(inflight, "inflight", "gauge", "exchanges or flows open")                         \
+    X(idle, "idle_connections", "gauge", "idle connections kept for reuse")             \
+    X(uses, "requests_total", "counter", "exchanges or flows given to the server")      \
+    X(connects, "connects_total", "counter", "connections opened")                      \
+    X(connect_failures, "connect_failures_total", "counter", "connections that failed") \
+    X(reuses, "reuses_total", "counter", "exchanges on a reused connection")            \
+    X(failures, "failures_total", "counter", "exchanges the server did not complete")   \
+    X(bytes_out, "sent_bytes_total", "counter", "bytes sent to the server")             \
+    X(bytes_in, "received_bytes_total", "counter", "bytes read from the server")        \
+    X(status_2xx, "responses_2xx_total", "counter", "responses with status 2xx")        \
+    X(status_3xx, "responses_3xx_total", "counter", "responses with status 3xx")        \
+    X(status_4xx, "responses_4xx_total", "counter", "responses with status 4xx")        \
     X(status_5xx, "responses_5xx_total", "counter", "responses with status 5xx")
 
 /* Latency in buckets: upper bounds 1 ms * 2^i from 1 ms to 131 s, then infinity. */
@@ -110,8 +110,8 @@ struct metrics_server {
 void metrics_write_listeners(struct text *out, const struct metrics_listener *all, uint32_t n);
 void metrics_write_servers(struct text *out, const struct metrics_server *all, uint32_t n);
 /* openslb_<name> of one value, with HELP and TYPE. */
-void metrics_write_value(struct text *out, const char *name, const char *type, const char *help,
-    uint64_t value);
+void metrics_write_value(
+    struct text *out, const char *name, const char *type, const char *help, uint64_t value);
 /* Appends name="value", escaped (backslash, quote, newline) and made well-formed UTF-8; with a comma before it if
  * out ends in a quote, as it does behind another label. */
 void metrics_add_label(struct text *out, const char *name, struct span value);

@@ -718,6 +718,8 @@ void client_accept(void *arg, struct acceptor *acceptor, int fd, const struct ad
         counter_add(&listener->cell->refused, 1);
         return;
     }
+    /* What the client has sent by now is an event of the next turn: reading before would mostly be in vain. */
+    c->conn.io.readable = false;
     list_add_back(&listener->clients, &c->link);
     listener->n_clients++;
     proxy->n_clients++;

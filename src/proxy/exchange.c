@@ -38,6 +38,7 @@ struct exchange *exchange_begin(struct http_listener *listener, struct stream *d
         exchange_free(proxy, x);
         return NULL;
     }
+    x->n_received = x->request.fields.n;
     x->view = view_ref(proxy->view);
     x->conf = listener->conf;
     proxy->n_exchanges++;

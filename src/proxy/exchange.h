@@ -63,6 +63,7 @@ struct exchange {
     bool server_ended : 1;
     bool ended : 1;
 
+    uint32_t n_received;    /* headers of the request as it came; ours stand behind them */
     uint32_t rtt_us;        /* of the client's connection; 0 unknown */
     uint8_t n_interim;
     uint8_t n_tries;

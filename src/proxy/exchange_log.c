@@ -12,12 +12,11 @@ static void count_status(struct listener_cell *cell, uint16_t status)
         counter_add(classes[i - 1], 1);
 }
 
-/* Headers as the client sent them: edits only mark. Ours stand behind the received ones and are found last,
- * so the first of a name is the client's. */
-static void log_headers(const struct http_msg *msg, struct log_record *record)
+/* Headers as the client sent them: edits only mark. Of several the first counts. */
+static void log_headers(const struct exchange *x, struct log_record *record)
 {
-    for (uint32_t i = msg->fields.n; i-- > 0;) {
-        const struct http_header *h = &msg->fields.at[i];
+    for (uint32_t i = x->n_received; i-- > 0;) {
+        const struct http_header *h = &x->request.fields.at[i];
 
         switch (h->id) {
         case HTTP_NAME_HOST:
@@ -57,7 +56,7 @@ static void exchange_log(const struct exchange *x, nsec now)
     record.product = instance ? (uint8_t)instance->product : PRODUCT_ALB;
     record.listener = span_of(x->conf->res.id);
     record.rule = span_of(x->verdict.rule ? x->verdict.rule->res.id : NULL);
-    log_headers(&x->request, &record);
+    log_headers(x, &record);
     record.host = x->request.authority;
     record.method = x->request.method_text;
     record.uri = x->request.target;
@@ -72,6 +71,7 @@ static void exchange_log(const struct exchange *x, nsec now)
     record.rtt_us = x->rtt_us;
     record.status = x->status;
     record.reason = (uint16_t)x->reason;
+    record.upstream_reason = x->n_tries > 0 ? x->tries[x->n_tries - 1].reason : REASON_NONE;
     record.n_tries = x->n_tries;
     memcpy(record.tries, x->tries, x->n_tries * sizeof(x->tries[0]));
     access_log_add(x->proxy->log, x->proxy->worker->index, &record);

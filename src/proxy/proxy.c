@@ -63,7 +63,6 @@ struct http_listener *proxy_listen(struct proxy *proxy, const struct listener_co
 
     listener->proxy = proxy;
     listener->slot = conf->res.slot;
-    listener->state = conf->state;
     listener->cell = &conf->state->cells[proxy->worker->index];
     list_init(&listener->clients);
     list_add_back(&proxy->listeners, &listener->link);
@@ -97,6 +96,7 @@ static void http_listener_free(void *arg, void *object)
     struct http_listener *listener = object;
 
     (void)arg;
+    view_unref(listener->view);
     free(listener->acceptors);
     free(listener);
 }
@@ -116,10 +116,12 @@ static void http_listener_retire(struct http_listener *listener)
         client_retire(container_of(it, struct client, link));
 }
 
+/* Called while the last view that has the listener is still current. */
 void proxy_unlisten(struct http_listener *listener)
 {
     proxy_stop_accepting(listener);
     listener->conf = NULL;
+    listener->view = view_ref(listener->proxy->view);
     /* One more than there are, so that the last to leave is this function. */
     listener->n_clients++;
     listener->removed = true;
@@ -127,9 +129,13 @@ void proxy_unlisten(struct http_listener *listener)
     http_listener_left(listener);
 }
 
-void proxy_drain(struct proxy *proxy)
+void proxy_drain(struct proxy *proxy, bool close_idle)
 {
     proxy->draining = true;
+    if (!close_idle)
+        return;
+    list_foreach_safe(it, &proxy->listeners)
+        http_listener_retire(container_of(it, struct http_listener, link));
 }
 
 uint32_t proxy_active(const struct proxy *proxy)

@@ -16,7 +16,7 @@ struct http_listener {
     struct proxy *proxy;
     const struct listener_conf *conf; /* of the worker's current view; NULL once removed */
     uint32_t slot;
-    struct listener_state *state; /* kept alive by the main thread until the worker has let go */
+    struct snapshot_view *view; /* once removed: a counted use that keeps the state of the counters */
     struct listener_cell *cell;
     struct h1_limits limits;
     struct acceptor *acceptors; /* owned array: one per bound address */
@@ -60,9 +60,10 @@ void proxy_relisten(struct http_listener *listener, const struct listener_conf *
 /* It was removed: stops accepting, closes idle connections, lets exchanges end. Frees itself with the last. */
 void proxy_unlisten(struct http_listener *listener);
 
-/* Stops accepting everywhere is the plane's (proxy_pause_accept); connections end after their exchange. */
-void proxy_drain(struct proxy *proxy);
 void proxy_stop_accepting(struct http_listener *listener);
+/* From now on every response is its connection's last. Idle connections stay until their time is over, because closing one
+ * may cross with a request; close_idle: they are closed now all the same. */
+void proxy_drain(struct proxy *proxy, bool close_idle);
 /* Client connections and exchanges that are still open. */
 uint32_t proxy_active(const struct proxy *proxy);
 /* Ends everything at once. */

@@ -120,9 +120,7 @@ static bool upstream_step(struct upstream *u, struct span *in)
         exchange_on_response_end(x, &msg.fields);
         return false;
     case H1_REFUSE:
-        upstream_fail(u, step.reason == REASON_HEAD_TOO_LONG || step.reason == REASON_HEADER_TOO_LONG
-                             ? REASON_RESPONSE_TOO_LONG
-                             : REASON_BAD_RESPONSE);
+        upstream_fail(u, step.reason == REASON_RESPONSE_TOO_LONG ? step.reason : REASON_BAD_RESPONSE);
         return false;
     default:
         return false;
@@ -429,7 +427,19 @@ static void upstream_keep(struct upstream *u)
     upstream_deadline(u, now + nsec_from_ms(conf->keepalive_idle_ms));
 }
 
-static bool upstream_may_keep(const struct upstream *u)
+/* Whether nothing has come that the loop has not heard of yet. */
+static bool upstream_is_quiet(struct upstream *u)
+{
+    char byte;
+
+    if (sys_recv(u->conn.io.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) != -EAGAIN)
+        return false;
+    u->conn.io.readable = false;
+    return true;
+}
+
+/* A connection with bytes behind its response would answer the next request with them. */
+static bool upstream_may_keep(struct upstream *u)
 {
     const struct group_conf *conf;
 
@@ -438,7 +448,8 @@ static bool upstream_may_keep(const struct upstream *u)
     conf = u->server->group->conf;
     return conf && conf->keepalive && u->server->n_idle < conf->keepalive_conns &&
            (conf->keepalive_requests == 0 || u->n_requests < conf->keepalive_requests) &&
-           u->conn.out_bytes == 0 && !u->conn.io.hung_up && !u->conn.io.failed && !u->in;
+           u->conn.out_bytes == 0 && !u->conn.io.hung_up && !u->conn.io.failed && !u->in &&
+           (!u->conn.io.readable || upstream_is_quiet(u));
 }
 
 static void upstream_release(struct stream *s, enum stream_release how)
@@ -485,14 +496,6 @@ static const struct stream_ops upstream_ops = {
 
 /* ---- life ---- */
 
-/* Whether nothing has come on a kept connection that the loop has not heard of yet. */
-static bool upstream_is_quiet(struct upstream *u)
-{
-    char byte;
-
-    return sys_recv(u->conn.io.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == -EAGAIN;
-}
-
 struct upstream *upstream_take(struct proxy *proxy, struct server *server, bool sure)
 {
     struct upstream *u;
@@ -537,6 +540,9 @@ int upstream_open(struct proxy *proxy, struct server *server, const struct addr 
         slab_put(&proxy->upstreams, u);
         return r;
     }
+    u->conn.io.readable = false;
+    if (u->connecting)
+        u->conn.io.writable = false;
     counter_add(&server->cell->connects, 1);
     *ret_upstream = u;
     return u->connecting ? UPSTREAM_CONNECTING : 0;

@@ -83,27 +83,31 @@ static const struct span *find_variable(
     return NULL;
 }
 
-static void put_template(struct writer *out, struct span template,
-    const struct variables *variables, enum part part)
+/* What the next bytes of a template stand for: a variable, or themselves. *template moves behind them. */
+static struct span next_piece(struct span *template, const struct variables *variables)
 {
-    while (template.len > 0) {
-        size_t len = span_find(template, '$');
-        const struct span *value = NULL;
+    size_t len = span_find(*template, '$');
+    const struct span *value = NULL;
+    struct span piece;
 
-        if (len == 0)
-            value = find_variable(variables, template, &len);
-        if (value) {
-            put_encoded(out, *value, part);
-        } else {
-            len = MAX(len, (size_t)1);
-            put_encoded(out, (struct span){template.ptr, len}, part);
-        }
-        template = span_from(template, len);
+    if (len == 0) {
+        len = 1; /* a '$' that begins no variable */
+        value = find_variable(variables, *template, &len);
     }
+    piece = value ? *value : (struct span){template->ptr, len};
+    *template = span_from(*template, len);
+    return piece;
 }
 
-static void variables_init(
-    struct variables *variables, const struct rules_request *request, const struct rules_facts *facts)
+static void put_template(
+    struct writer *out, struct span template, const struct variables *variables, enum part part)
+{
+    while (template.len > 0)
+        put_encoded(out, next_piece(&template, variables), part);
+}
+
+static void variables_init(struct variables *variables, const struct rules_request *request,
+    const struct rules_facts *facts)
 {
     struct text port;
 
@@ -163,14 +167,10 @@ static void put_location(
 static char first_byte(struct span template, const struct variables *variables)
 {
     while (template.len > 0) {
-        size_t len = 1;
-        const struct span *value = find_variable(variables, template, &len);
+        struct span piece = next_piece(&template, variables);
 
-        if (!value)
-            return template.ptr[0];
-        if (value->len > 0)
-            return value->ptr[0];
-        template = span_from(template, len);
+        if (piece.len > 0)
+            return piece.ptr[0];
     }
     return '\0';
 }

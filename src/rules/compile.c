@@ -93,18 +93,18 @@ static int compare_rules(const void *a_ptr, const void *b_ptr)
     return strcmp(a->res.id, b->res.id);
 }
 
-struct ruleset *ruleset_new(const struct listener_conf *listener,
-    const struct rule_conf *const *rules, uint32_t n_rules)
+struct ruleset *ruleset_new(
+    const struct listener_conf *listener, const struct rule_conf *const *rules, uint32_t n_rules)
 {
     struct ruleset *ruleset = base_zalloc(sizeof(*ruleset));
-    const struct rule_conf **sorted = base_calloc(n_rules + 1, sizeof(*sorted));
+    const struct rule_conf **sorted = base_calloc((size_t)n_rules + 1, sizeof(void *));
 
     arena_init(&ruleset->arena, NULL, 0, SIZE_MAX);
     ruleset->listener = listener;
     ruleset->by_specificity = listener->rule_order == ORDER_SPECIFICITY;
     if (n_rules > 0) {
-        memcpy(sorted, rules, n_rules * sizeof(struct rule_conf *));
-        qsort(sorted, n_rules, sizeof(*sorted), compare_rules);
+        memcpy(sorted, rules, n_rules * sizeof(void *));
+        qsort(sorted, n_rules, sizeof(void *), compare_rules);
     }
     ruleset->rules = arena_alloc(&ruleset->arena, n_rules * sizeof(*ruleset->rules));
     ruleset->n_rules = n_rules;

@@ -70,8 +70,7 @@ static bool header_holds(const struct rules_condition *condition, const struct h
     return false;
 }
 
-bool rules_condition_holds(const struct rules_condition *condition,
-    const struct rules_facts *facts)
+bool rules_condition_holds(const struct rules_condition *condition, const struct rules_facts *facts)
 {
     switch ((enum condition_type)condition->type) {
     case CONDITION_HOST:
@@ -98,23 +97,44 @@ static uint64_t best_path_key(const struct rules_entry *entry, const struct rule
     return place << 32 | entry->rule;
 }
 
-uint64_t rules_entry_key(const struct ruleset *ruleset, const struct rules_entry *entry,
-    const struct rules_facts *facts)
+static bool path_is_proven(
+    const struct rules_entry *entry, const struct rules_node *node, const struct rules_facts *facts)
 {
-    const struct rules_rule *rule = &ruleset->rules[entry->rule];
+    switch ((enum rules_proof)entry->proof) {
+    case RULES_PROOF_DONE:
+        return !facts->no_path;
+    case RULES_PROOF_LENGTH:
+        return !facts->no_path && facts->path.len == node->len;
+    case RULES_PROOF_VALUE:
+        return !facts->no_path && rules_value_holds(entry->value, facts->path);
+    case RULES_PROOF_RULE:
+    case RULES_PROOF_FREE:
+        return true;
+    }
+    return false;
+}
 
-    if (entry->value && (facts->no_path || !rules_value_holds(entry->value, facts->path)))
+uint64_t rules_entry_key(const struct ruleset *ruleset, const struct rules_node *node,
+    const struct rules_entry *entry, const struct rules_facts *facts)
+{
+    const struct rules_rule *rule;
+
+    if (!path_is_proven(entry, node, facts))
         return RULES_KEY_NONE;
+    /* Most entries end here: nothing more of the rule is touched, which with many rules is not in any cache. */
+    if (!entry->check_host && !entry->check_more && entry->proof != RULES_PROOF_RULE)
+        return entry->key;
+    rule = &ruleset->rules[entry->rule];
     for (uint32_t i = 0; i < rule->n; i++) {
         const struct rules_condition *condition = &rule->conditions[i];
 
-        if ((condition == rule->path && entry->value) ||
+        if ((condition == rule->path && entry->proof != RULES_PROOF_RULE) ||
             (condition == rule->host && !entry->check_host))
             continue;
         if (!rules_condition_holds(condition, facts))
             return RULES_KEY_NONE;
     }
-    if (ruleset->by_specificity && rule->path && !entry->value)
+    if (ruleset->by_specificity && entry->proof == RULES_PROOF_RULE)
         return best_path_key(entry, rule->path, facts);
     return entry->key;
 }
@@ -123,7 +143,7 @@ struct search {
     const struct ruleset *ruleset;
     const struct rules_facts *facts;
     uint64_t best;
-    uint32_t rule;
+    const struct rule_conf *rule; /* NULL: none yet */
 };
 
 static void search_node(void *arg, const struct rules_node *node)
@@ -131,15 +151,15 @@ static void search_node(void *arg, const struct rules_node *node)
     struct search *search = arg;
 
     for (uint32_t i = 0; i < node->n; i++) {
-        const struct rules_entry *entry = &search->ruleset->entries[node->first + i];
+        const struct rules_entry *entry = rules_entry_at(search->ruleset, node, i);
         uint64_t key;
 
         if (entry->key >= search->best)
             return;
-        key = rules_entry_key(search->ruleset, entry, search->facts);
+        key = rules_entry_key(search->ruleset, node, entry, search->facts);
         if (key < search->best) {
             search->best = key;
-            search->rule = entry->rule;
+            search->rule = entry->conf;
         }
     }
 }
@@ -147,7 +167,6 @@ static void search_node(void *arg, const struct rules_node *node)
 int rules_decide(const struct ruleset *ruleset, const struct rules_request *request,
     struct arena *arena, struct verdict *ret_verdict)
 {
-    const struct rule_conf *rule = NULL;
     struct rules_facts facts;
     struct search search = {.ruleset = ruleset, .facts = &facts, .best = RULES_KEY_NONE};
     int r;
@@ -156,7 +175,5 @@ int rules_decide(const struct ruleset *ruleset, const struct rules_request *requ
     if (r != 0)
         return r < 0 ? r : 0;
     rules_walk(ruleset, &facts, search_node, &search);
-    if (search.best != RULES_KEY_NONE)
-        rule = ruleset->rules[search.rule].conf;
-    return rules_act(ruleset, rule, request, &facts, arena, ret_verdict);
+    return rules_act(ruleset, search.rule, request, &facts, arena, ret_verdict);
 }

@@ -35,8 +35,9 @@ static void collect_node(void *arg, const struct rules_node *node)
     for (uint32_t i = 0; i < node->n; i++) {
         struct candidate_rule *candidate = &candidates->at[candidates->n++];
 
-        candidate->entry = &candidates->ruleset->entries[node->first + i];
-        candidate->key = rules_entry_key(candidates->ruleset, candidate->entry, candidates->facts);
+        candidate->entry = rules_entry_at(candidates->ruleset, node, i);
+        candidate->key =
+            rules_entry_key(candidates->ruleset, node, candidate->entry, candidates->facts);
         candidate->holds = candidate->key != RULES_KEY_NONE;
         if (!candidate->holds)
             candidate->key = candidate->entry->key;
@@ -90,18 +91,14 @@ static int collect(struct candidates *candidates, struct arena *arena)
 static void add_values(struct text *out, const struct rules_condition *condition)
 {
     for (uint32_t i = 0; i < condition->n; i++) {
-        const struct rules_value *value = &condition->values[i];
-
         text_add(out, i > 0 ? SPAN_LIT(" or ") : SPAN_LIT(" "));
-        if (value->prefix)
-            text_add(out, SPAN_LIT("beginning with "));
-        text_add_json(out, value->text);
+        text_add_json(out, condition->values[i].text);
     }
 }
 
 /* What the request has where the condition looks. */
-static void add_found(struct text *out, const struct rules_condition *condition,
-    const struct rules_facts *facts)
+static void add_found(
+    struct text *out, const struct rules_condition *condition, const struct rules_facts *facts)
 {
     const struct http_fields *fields = &facts->msg->fields;
     uint32_t n = 0;
@@ -118,19 +115,20 @@ static void add_found(struct text *out, const struct rules_condition *condition,
         text_add(out, SPAN_LIT(" (it has none)"));
 }
 
-static void explain_condition(struct text *out, const struct rules_condition *condition,
-    const struct rules_facts *facts)
+static void explain_condition(
+    struct text *out, const struct rules_condition *condition, const struct rules_facts *facts)
 {
     text_addf(out, "    %s", kind_words[condition->type]);
     if (condition->type == CONDITION_HEADER) {
         text_add_char(out, ' ');
         text_add_json(out, condition->key);
     }
-    text_add(out, SPAN_LIT(" is"));
+    text_add(out, condition->n > 0 && condition->values[0].prefix ? SPAN_LIT(" begins with")
+                                                                  : SPAN_LIT(" is"));
     add_values(out, condition);
     add_found(out, condition, facts);
-    text_add(out,
-        rules_condition_holds(condition, facts) ? SPAN_LIT(": yes\n") : SPAN_LIT(": no\n"));
+    text_add(
+        out, rules_condition_holds(condition, facts) ? SPAN_LIT(": yes\n") : SPAN_LIT(": no\n"));
 }
 
 static void explain_candidate(struct text *out, const struct ruleset *ruleset,
@@ -173,10 +171,11 @@ static void explain_order(
         uint32_t bucket = rules_find_bucket(ruleset, facts->host);
 
         if (bucket == RULES_BUCKET_ANY) {
-            text_add(out, SPAN_LIT("host rules: none for this host, so rules without host count\n"));
+            text_add(
+                out, SPAN_LIT("host rules: none for this host, so rules without host count\n"));
         } else {
             text_add(out, SPAN_LIT("host rules: those of "));
-            text_add_json(out, ruleset->buckets[bucket].pattern);
+            text_add_json(out, ruleset->buckets[bucket].host);
             text_add(out, SPAN_LIT(", the most specific that matches; no others count\n"));
         }
     }

@@ -38,9 +38,17 @@ static uint32_t slots_for(uint32_t n)
 {
     uint32_t slots = 4;
 
-    while (slots < n * 2)
+    while (slots / 2 < n)
         slots *= 2;
     return slots;
+}
+
+/* Zeroed and at the beginning of a cache line, where an arena aligns to 8 only. */
+static void *alloc_lines(struct arena *arena, size_t bytes)
+{
+    char *at = arena_zalloc(arena, bytes + CACHE_LINE);
+
+    return at + (-(uintptr_t)at & (CACHE_LINE - 1));
 }
 
 /* --- hosts --- */
@@ -55,39 +63,49 @@ static uint64_t hash_host(struct span host)
     return hash;
 }
 
-static struct rules_host *host_slot(
-    const struct ruleset *ruleset, uint64_t hash, struct span text, enum rules_host_kind kind)
+/* What a bucket is hashed by. */
+static struct span bucket_text(const struct rules_bucket *bucket)
 {
-    uint32_t i = hash_slot(hash, kind) & ruleset->host_mask;
+    return bucket->kind == RULES_BUCKET_SUFFIX ? span_from(bucket->host, 1) : bucket->host;
+}
 
-    while (ruleset->hosts[i].text.len > 0) {
-        struct rules_host *host = &ruleset->hosts[i];
+/* The bucket of that text and kind, or the empty slot where it belongs. */
+static uint32_t bucket_slot(
+    const struct ruleset *ruleset, uint64_t hash, struct span text, enum rules_bucket_kind kind)
+{
+    uint32_t i = hash_slot(hash, kind) & ruleset->bucket_mask;
 
-        if (host->kind == kind && span_eq(host->text, text))
-            return host;
-        i = (i + 1) & ruleset->host_mask;
+    for (;; i = (i + 1) & ruleset->bucket_mask) {
+        const struct rules_bucket *bucket = &ruleset->buckets[i + 1];
+
+        if (bucket->host.len == 0 || (bucket->kind == kind && span_eq(bucket_text(bucket), text)))
+            return i + 1;
     }
-    return &ruleset->hosts[i];
+}
+
+/* RULES_BUCKET_ANY if there is none. */
+static uint32_t find_bucket(
+    const struct ruleset *ruleset, uint64_t hash, struct span text, enum rules_bucket_kind kind)
+{
+    uint32_t bucket = bucket_slot(ruleset, hash, text, kind);
+
+    return ruleset->buckets[bucket].host.len > 0 ? bucket : RULES_BUCKET_ANY;
 }
 
 /* Suffix buckets of a host, widest first; *ret_hash is that of the whole host if it is not too long. */
 static uint32_t find_suffixes(
-    const struct ruleset *ruleset, struct span host, uint32_t *buckets, uint64_t *ret_hash)
+    const struct ruleset *ruleset, struct span host, uint32_t *ret_buckets, uint64_t *ret_hash)
 {
     size_t first = host.len > RULES_HOST_MAX ? host.len - RULES_HOST_MAX : 0;
     uint64_t hash = HASH_START;
     uint32_t n = 0;
 
     for (size_t i = host.len; i-- > first;) {
-        struct span suffix = span_from(host, i);
-        const struct rules_host *found;
-
         hash = hash_step(hash, host.ptr[i]);
-        if (host.ptr[i] != '.' || !rules_has_length(&ruleset->suffixes, suffix.len))
+        if (host.ptr[i] != '.' || !rules_has_length(&ruleset->suffixes, host.len - i))
             continue;
-        found = host_slot(ruleset, hash, suffix, RULES_HOST_SUFFIX);
-        if (found->text.len > 0)
-            buckets[n++] = found->bucket;
+        ret_buckets[n] = find_bucket(ruleset, hash, span_from(host, i), RULES_BUCKET_SUFFIX);
+        n += ret_buckets[n] != RULES_BUCKET_ANY;
     }
     *ret_hash = hash;
     return n;
@@ -96,10 +114,9 @@ static uint32_t find_suffixes(
 /* The bucket of the whole host, or RULES_BUCKET_ANY. */
 static uint32_t find_exact(const struct ruleset *ruleset, uint64_t hash, struct span host)
 {
-    if (host.len == 0 || host.len > RULES_HOST_MAX)
+    if (host.len > RULES_HOST_MAX)
         return RULES_BUCKET_ANY;
-    /* An empty slot has bucket 0. */
-    return host_slot(ruleset, hash, host, RULES_HOST_EXACT)->bucket;
+    return find_bucket(ruleset, hash, host, RULES_BUCKET_EXACT);
 }
 
 /* Smaller is narrower: exact hosts, then long patterns, then those that say more. */
@@ -135,13 +152,13 @@ uint32_t rules_find_bucket(const struct ruleset *ruleset, struct span host)
     if (n > 0)
         best = suffixes[n - 1];
     for (uint32_t i = 0; i < ruleset->n_patterns; i++) {
-        const struct rules_host *pattern = &ruleset->patterns[i];
+        const struct rules_bucket *pattern = ruleset->patterns[i];
 
         if (best != RULES_BUCKET_ANY &&
-            compare_patterns(ruleset->buckets[best].pattern, pattern->text) < 0)
+            compare_patterns(ruleset->buckets[best].host, pattern->host) < 0)
             break;
-        if (pattern_match(pattern->text, host))
-            return pattern->bucket;
+        if (pattern_match(pattern->host, host))
+            return (uint32_t)(pattern - ruleset->buckets);
     }
     return best;
 }
@@ -156,16 +173,15 @@ static struct rules_node *node_slot(
     while (ruleset->nodes[i].n > 0) {
         struct rules_node *node = &ruleset->nodes[i];
 
-        if (node->bucket == bucket && node->len == literal.len &&
-            memcmp(node->literal, literal.ptr, literal.len) == 0)
+        if (node->hash == hash && node->bucket == bucket &&
+            span_eq((struct span){node->literal, node->len}, literal))
             return node;
         i = (i + 1) & ruleset->node_mask;
     }
     return &ruleset->nodes[i];
 }
 
-static uint32_t find_buckets(
-    const struct ruleset *ruleset, struct span host, uint32_t *ret_buckets)
+static uint32_t find_buckets(const struct ruleset *ruleset, struct span host, uint32_t *ret_buckets)
 {
     uint32_t n = 0;
     uint64_t hash;
@@ -183,36 +199,59 @@ static uint32_t find_buckets(
     return n;
 }
 
-void rules_walk(const struct ruleset *ruleset, const struct rules_facts *facts,
-    rules_visit_fn visit, void *arg)
+/* Nodes of one literal length in several buckets. */
+struct visit {
+    const struct ruleset *ruleset;
+    const uint32_t *buckets;
+    uint32_t n_buckets;
+    rules_visit_fn fn;
+    void *arg;
+};
+
+static void visit_literal(const struct visit *visit, uint64_t hash, struct span literal)
+{
+    for (uint32_t i = 0; i < visit->n_buckets; i++) {
+        const struct rules_bucket *bucket = &visit->ruleset->buckets[visit->buckets[i]];
+        const struct rules_node *node;
+
+        if (!rules_has_length(&bucket->lengths, literal.len))
+            continue;
+        node = node_slot(visit->ruleset, hash, visit->buckets[i], literal);
+        if (node->n > 0)
+            visit->fn(visit->arg, node);
+    }
+}
+
+static struct rules_lengths all_lengths(const struct visit *visit)
+{
+    struct rules_lengths all = {{0}};
+
+    for (uint32_t i = 0; i < visit->n_buckets; i++)
+        for (size_t word = 0; word < ARRAY_LEN(all.bits); word++)
+            all.bits[word] |= visit->ruleset->buckets[visit->buckets[i]].lengths.bits[word];
+    return all;
+}
+
+void rules_walk(
+    const struct ruleset *ruleset, const struct rules_facts *facts, rules_visit_fn fn, void *arg)
 {
     uint32_t buckets[WALK_BUCKETS_MAX];
-    uint32_t n = find_buckets(ruleset, facts->host, buckets);
-    struct span path = facts->no_path ? (struct span){0} : facts->path;
+    const struct visit visit = {
+        ruleset, buckets, find_buckets(ruleset, facts->host, buckets), fn, arg};
+    struct span path = facts->no_path ? SPAN_LIT("") : facts->path;
+    struct rules_lengths lengths = all_lengths(&visit);
     uint64_t hash = HASH_START;
     size_t done = 0;
 
-    for (size_t word = 0; word < 4; word++) {
-        uint64_t bits = 0;
-
-        for (uint32_t i = 0; i < n; i++)
-            bits |= ruleset->buckets[buckets[i]].lengths.bits[word];
-        for (; bits != 0; bits &= bits - 1) {
+    for (size_t word = 0; word < ARRAY_LEN(lengths.bits); word++) {
+        for (uint64_t bits = lengths.bits[word]; bits != 0; bits &= bits - 1) {
             size_t len = word * 64 + (size_t)__builtin_ctzll(bits);
 
             if (len > path.len)
                 return;
             while (done < len)
                 hash = hash_step(hash, path.ptr[done++]);
-            for (uint32_t i = 0; i < n; i++) {
-                const struct rules_node *node;
-
-                if (!rules_has_length(&ruleset->buckets[buckets[i]].lengths, len))
-                    continue;
-                node = node_slot(ruleset, hash, buckets[i], (struct span){path.ptr, len});
-                if (node->n > 0)
-                    visit(arg, node);
-            }
+            visit_literal(&visit, hash, (struct span){path.ptr, len});
         }
     }
 }
@@ -232,49 +271,46 @@ struct builder_state {
     uint32_t n, cap;
 };
 
-static uint32_t add_bucket(struct ruleset *ruleset, struct span pattern)
-{
-    uint32_t bucket = ruleset->n_buckets++;
-
-    ruleset->buckets[bucket].pattern = pattern;
-    return bucket;
-}
-
-static enum rules_host_kind host_kind(const struct rules_value *value)
+static enum rules_bucket_kind bucket_kind(const struct rules_value *host)
 {
     struct span rest;
 
-    if (value->exact)
-        return value->text.len <= RULES_HOST_MAX ? RULES_HOST_EXACT : RULES_HOST_PATTERN;
-    if (value->text.len < 3 || value->text.len > RULES_HOST_MAX || value->text.ptr[0] != '*' ||
-        value->text.ptr[1] != '.')
-        return RULES_HOST_PATTERN;
-    rest = span_from(value->text, 1);
+    if (host->text.len > RULES_HOST_MAX)
+        return RULES_BUCKET_PATTERN;
+    if (host->exact)
+        return RULES_BUCKET_EXACT;
+    if (!span_starts_with(host->text, SPAN_LIT("*.")))
+        return RULES_BUCKET_PATTERN;
+    rest = span_from(host->text, 1);
     if (span_find(rest, '*') < rest.len || span_find(rest, '?') < rest.len)
-        return RULES_HOST_PATTERN;
-    return RULES_HOST_SUFFIX;
+        return RULES_BUCKET_PATTERN;
+    return RULES_BUCKET_SUFFIX;
 }
 
-/* Bucket of a host value; by priority, what cannot be hashed is checked for every host. */
-static uint32_t bucket_of(
+/* The bucket of a host value, made if it is new. By priority, what cannot be hashed is checked for every
+ * host; and an empty value never matches. */
+static uint32_t add_bucket(
     struct ruleset *ruleset, const struct rules_value *host, bool *ret_check_host)
 {
-    enum rules_host_kind kind = host_kind(host);
-    struct span text = kind == RULES_HOST_SUFFIX ? span_from(host->text, 1) : host->text;
-    struct rules_host *slot;
+    struct rules_bucket new = {.host = host->text, .kind = bucket_kind(host)};
+    struct span text = bucket_text(&new);
+    struct rules_bucket *bucket;
+    uint32_t slot;
 
-    *ret_check_host = kind == RULES_HOST_PATTERN || text.len == 0;
-    if (text.len == 0 || (kind == RULES_HOST_PATTERN && !ruleset->by_specificity))
+    *ret_check_host = new.kind == RULES_BUCKET_PATTERN || text.len == 0;
+    if (text.len == 0 || (new.kind == RULES_BUCKET_PATTERN && !ruleset->by_specificity))
         return RULES_BUCKET_ANY;
-    slot = host_slot(ruleset, hash_host(text), text, kind);
-    if (slot->text.len > 0)
-        return slot->bucket;
-    *slot = (struct rules_host){text, add_bucket(ruleset, host->text), kind};
-    if (kind == RULES_HOST_SUFFIX)
+    new.hash = hash_host(text);
+    slot = bucket_slot(ruleset, new.hash, text, new.kind);
+    bucket = &ruleset->buckets[slot];
+    if (bucket->host.len > 0)
+        return slot;
+    *bucket = new;
+    if (new.kind == RULES_BUCKET_SUFFIX)
         add_length(&ruleset->suffixes, text.len);
-    if (kind == RULES_HOST_PATTERN)
-        ruleset->patterns[ruleset->n_patterns++] = *slot;
-    return slot->bucket;
+    if (new.kind == RULES_BUCKET_PATTERN)
+        ruleset->patterns[ruleset->n_patterns++] = bucket;
+    return slot;
 }
 
 static struct span literal_of(const struct rules_value *value)
@@ -320,45 +356,68 @@ static uint64_t key_of(const struct ruleset *ruleset, uint32_t rule, const struc
     return ruleset->by_specificity ? place << 32 | rule : rule;
 }
 
+/* What finding the literal of a path value says about it. */
+static enum rules_proof proof_of(const struct rules_value *value, struct span literal)
+{
+    if (value->prefix && literal.len == value->text.len)
+        return RULES_PROOF_DONE;
+    if (value->exact && literal.len == value->text.len)
+        return RULES_PROOF_LENGTH;
+    if (!value->prefix && literal.len + 1 == value->text.len && value->text.ptr[literal.len] == '*')
+        return RULES_PROOF_DONE;
+    return RULES_PROOF_VALUE;
+}
+
+static void draft_path(
+    struct builder_state *state, struct draft draft, const struct rules_value *value)
+{
+    draft.literal = literal_of(value);
+    draft.entry.key = key_of(state->ruleset, draft.entry.rule, value);
+    draft.entry.value = value;
+    draft.entry.proof = (uint8_t)proof_of(value, draft.literal);
+    add_draft(state, draft);
+}
+
 static void draft_paths(struct builder_state *state, struct draft draft)
 {
     const struct ruleset *ruleset = state->ruleset;
-    const struct rules_rule *rule = &ruleset->rules[draft.entry.rule];
-    uint32_t n_hosts = rule->host ? rule->host->n : 1;
+    const struct rules_condition *path = ruleset->rules[draft.entry.rule].path;
+    const struct rules_condition *host = ruleset->rules[draft.entry.rule].host;
 
     draft.entry.key = key_of(ruleset, draft.entry.rule, NULL);
-    if (!rule->path) {
+    if (!path) {
+        draft.entry.proof = RULES_PROOF_FREE;
         add_draft(state, draft);
         return;
     }
-    if ((uint64_t)rule->path->n * n_hosts > COMBINATIONS_MAX) {
-        for (uint32_t i = 0; i < rule->path->n; i++)
-            draft.entry.key = MIN(draft.entry.key,
-                key_of(ruleset, draft.entry.rule, &rule->path->values[i]));
-        draft.literal = common_literal(rule->path);
+    if ((uint64_t)path->n * (host ? host->n : 1) > COMBINATIONS_MAX) {
+        draft.entry.proof = RULES_PROOF_RULE;
+        /* the smallest key that it can get */
+        for (uint32_t i = 0; i < path->n; i++)
+            draft.entry.key =
+                MIN(draft.entry.key, key_of(ruleset, draft.entry.rule, &path->values[i]));
+        draft.literal = common_literal(path);
         add_draft(state, draft);
         return;
     }
-    for (uint32_t i = 0; i < rule->path->n; i++) {
-        draft.entry.value = &rule->path->values[i];
-        draft.entry.key = key_of(ruleset, draft.entry.rule, draft.entry.value);
-        draft.literal = literal_of(draft.entry.value);
-        add_draft(state, draft);
-    }
+    for (uint32_t i = 0; i < path->n; i++)
+        draft_path(state, draft, &path->values[i]);
 }
 
 static void draft_rule(struct builder_state *state, uint32_t index)
 {
     const struct rules_rule *rule = &state->ruleset->rules[index];
+    struct draft draft = {
+        .entry.conf = rule->conf,
+        .entry.rule = index,
+        .entry.check_more = rule->n > (rule->host != NULL) + (uint32_t)(rule->path != NULL),
+        .bucket = RULES_BUCKET_ANY,
+    };
 
-    if (!rule->host) {
-        draft_paths(state, (struct draft){.entry.rule = index, .bucket = RULES_BUCKET_ANY});
-        return;
-    }
-    for (uint32_t i = 0; i < rule->host->n; i++) {
-        struct draft draft = {.entry.rule = index};
-
-        draft.bucket = bucket_of(state->ruleset, &rule->host->values[i], &draft.entry.check_host);
+    if (!rule->host)
+        draft_paths(state, draft);
+    for (uint32_t i = 0; rule->host && i < rule->host->n; i++) {
+        draft.bucket = add_bucket(state->ruleset, &rule->host->values[i], &draft.entry.check_host);
         draft_paths(state, draft);
     }
 }
@@ -386,7 +445,7 @@ static void place_drafts(struct builder_state *state)
     uint32_t n_slots = slots_for(state->n);
 
     ruleset->entries = arena_alloc(&ruleset->arena, state->n * sizeof(*ruleset->entries));
-    ruleset->nodes = arena_zalloc(&ruleset->arena, n_slots * sizeof(*ruleset->nodes));
+    ruleset->nodes = alloc_lines(&ruleset->arena, n_slots * sizeof(*ruleset->nodes));
     ruleset->node_mask = n_slots - 1;
     for (uint32_t i = 0; i < state->n; i++) {
         const struct draft *draft = &state->drafts[i];
@@ -400,7 +459,9 @@ static void place_drafts(struct builder_state *state)
             *node = (struct rules_node){.literal = draft->literal.ptr,
                 .len = (uint32_t)draft->literal.len,
                 .bucket = draft->bucket,
-                .first = ruleset->n_entries};
+                .first = ruleset->n_entries,
+                .entry = draft->entry,
+                .hash = hash};
             add_length(&ruleset->buckets[draft->bucket].lengths, draft->literal.len);
         }
         node->n++;
@@ -408,11 +469,12 @@ static void place_drafts(struct builder_state *state)
     }
 }
 
-static int compare_hosts(const void *a_ptr, const void *b_ptr)
+static int compare_buckets(const void *a_ptr, const void *b_ptr)
 {
-    const struct rules_host *a = a_ptr, *b = b_ptr;
+    const struct rules_bucket *a = *(const struct rules_bucket *const *)a_ptr;
+    const struct rules_bucket *b = *(const struct rules_bucket *const *)b_ptr;
 
-    return compare_patterns(a->text, b->text);
+    return compare_patterns(a->host, b->host);
 }
 
 void rules_index(struct ruleset *ruleset)
@@ -424,11 +486,9 @@ void rules_index(struct ruleset *ruleset)
     for (uint32_t i = 0; i < ruleset->n_rules; i++)
         n_hosts += ruleset->rules[i].host ? ruleset->rules[i].host->n : 0;
     n_slots = slots_for(n_hosts);
-    ruleset->hosts = arena_zalloc(&ruleset->arena, n_slots * sizeof(*ruleset->hosts));
-    ruleset->host_mask = n_slots - 1;
     ruleset->buckets =
-        arena_zalloc(&ruleset->arena, (n_hosts + 1) * sizeof(*ruleset->buckets));
-    ruleset->n_buckets = 1;
+        alloc_lines(&ruleset->arena, (n_slots + (size_t)1) * sizeof(*ruleset->buckets));
+    ruleset->bucket_mask = n_slots - 1;
     ruleset->patterns = arena_alloc(&ruleset->arena, n_hosts * sizeof(*ruleset->patterns));
 
     for (uint32_t i = 0; i < ruleset->n_rules; i++)
@@ -437,6 +497,7 @@ void rules_index(struct ruleset *ruleset)
         qsort(state.drafts, state.n, sizeof(*state.drafts), compare_drafts);
     place_drafts(&state);
     if (ruleset->n_patterns > 0)
-        qsort(ruleset->patterns, ruleset->n_patterns, sizeof(*ruleset->patterns), compare_hosts);
+        qsort(
+            ruleset->patterns, ruleset->n_patterns, sizeof(struct rules_bucket *), compare_buckets);
     free(state.drafts);
 }

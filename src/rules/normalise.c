@@ -61,7 +61,7 @@ static size_t write_escapes(struct span path, char *out)
     return n;
 }
 
-/* Bytes of what some servers take for '/' at s[at]: itself, '\\', or either of them escaped; else 0. */
+/* Bytes of what some servers take for '/' at s[at]: itself, '\', or either of them escaped; else 0. */
 static size_t separator_bytes(struct span s, size_t at)
 {
     if (s.ptr[at] == '/' || s.ptr[at] == '\\')
@@ -71,22 +71,26 @@ static size_t separator_bytes(struct span s, size_t at)
     return memcmp(s.ptr + at, "%2F", 3) == 0 || memcmp(s.ptr + at, "%5C", 3) == 0 ? 3 : 0;
 }
 
-/* Whether a server that decodes %2F, takes '\\' for '/', or cuts ";parameters" off would find "..": the
+/* Whether the segment before s[at] ends there for some servers. */
+static bool ends_segment(struct span s, size_t at)
+{
+    return at == s.len || s.ptr[at] == ';' || separator_bytes(s, at) > 0 ||
+           (s.len - at >= 3 && memcmp(s.ptr + at, "%3B", 3) == 0);
+}
+
+/* Whether a server that decodes %2F, takes '\' for '/', or cuts ";parameters" off would find "..": the
  * balancer would then have matched another path than the one that is served. */
 static bool hides_dots(struct span path)
 {
     size_t i = 0;
 
     while (i < path.len) {
-        size_t start = i + separator_bytes(path, i);
-        size_t end;
+        size_t bytes = separator_bytes(path, i);
 
-        i = start > i ? start : i + 1;
-        if (start == i && path.len - start >= 2 && memcmp(path.ptr + start, "..", 2) == 0) {
-            end = start + 2;
-            if (end == path.len || path.ptr[end] == ';' || separator_bytes(path, end) > 0)
-                return true;
-        }
+        i += MAX(bytes, (size_t)1);
+        if (bytes > 0 && span_starts_with(span_from(path, i), SPAN_LIT("..")) &&
+            ends_segment(path, i + 2))
+            return true;
     }
     return false;
 }

@@ -16,8 +16,8 @@ struct ruleset;
 /* Derives the ruleset of one listener. rules: borrowed for the call, any order; their text is copied or
  * lives in the resources, which live as long as any snapshot with this ruleset.
  * Actions keep group slots, not pointers, so that a changed group needs no new ruleset. O(rules log rules). */
-struct ruleset *ruleset_new(const struct listener_conf *listener,
-    const struct rule_conf *const *rules, uint32_t n_rules);
+struct ruleset *ruleset_new(
+    const struct listener_conf *listener, const struct rule_conf *const *rules, uint32_t n_rules);
 struct ruleset *ruleset_free(struct ruleset *ruleset);
 DEFINE_CLEANUP(struct ruleset, ruleset_free)
 
@@ -27,7 +27,7 @@ struct rules_request {
     struct addr client; /* packet source */
     uint16_t port;      /* the listener's */
     bool tls;
-    uint64_t draw;      /* random: chooses among weighted groups */
+    uint64_t draw; /* random: chooses among weighted groups */
 };
 
 enum verdict_kind {
@@ -63,16 +63,17 @@ int rules_decide(const struct ruleset *ruleset, const struct rules_request *requ
 int rules_explain(const struct ruleset *ruleset, const struct rules_request *request,
     struct arena *arena, struct verdict *ret_verdict, struct text *out) MUST_CHECK;
 
-/* Path normaliser (RFC 3986 section 6.2.2): percent-encoded unreserved bytes are decoded, other escapes get upper-case hex, dot
- * segments are removed (encoded dots included), empty segments are kept ("//" stays), %2F stays encoded and is
- * never a separator. Refused: "/.." at the root, bad escapes, escaped and plain control bytes, bytes
- * beyond ASCII, '?' and '#', and ".." that only a server would see which decodes %2F or %5C, takes '\' for
- * '/', or cuts ";parameters" off. What is matched is what is
- * forwarded. Returns 0 with *ret_path (the input itself when it is
- * normal already: the common case, no copy), -EINVAL, or -ENOMEM. Normalising twice changes nothing. O(n). */
+/* Path normaliser (RFC 3986 section 6.2.2): percent-encoded unreserved bytes are decoded, other
+ * escapes get upper-case hex, dot segments are removed (encoded dots included), empty segments are
+ * kept ("//" stays), %2F stays encoded and is never a separator. What is matched is what is forwarded.
+ * Refused: "/.." at the root, bad escapes, control bytes plain and escaped, bytes beyond ASCII, '?' and
+ * '#', and, because servers disagree about it, a ".." that only shows when %2F or %5C are decoded, '\' is
+ * taken for '/', or ";parameters" are cut off.
+ * Returns 0 with *ret_path (the input itself when it is normal already: the common case, no copy),
+ * -EINVAL, or -ENOMEM. Normalising twice changes nothing. O(n). */
 int path_normalise(struct span path, struct arena *arena, struct span *ret_path) MUST_CHECK;
 
-/* Host for matching: lower case, port and one final dot removed. No copy if it is lower case already; empty
+/* Host for matching: lower case, port and one final dot removed. No copy if it is so already; empty
  * stays empty. Returns 0, -EINVAL if the authority is malformed, or -ENOMEM. */
 int host_normalise(struct span authority, struct arena *arena, struct span *ret_host) MUST_CHECK;
 

@@ -36,42 +36,54 @@ struct rules_rule {
     const struct rules_condition *host, *path;
 };
 
+/* What has to be looked at before an entry's path holds, when its node has been found. */
+enum rules_proof {
+    RULES_PROOF_DONE,   /* nothing: a prefix, or a pattern that is its literal and a star */
+    RULES_PROOF_LENGTH, /* the path ends with the literal */
+    RULES_PROOF_VALUE,  /* its value */
+    RULES_PROOF_RULE,   /* the rule's whole path condition */
+    RULES_PROOF_FREE,   /* nothing: the rule has no path condition */
+};
+
 /* One way to come to a rule: by one of its hosts and one of its paths. */
 struct rules_entry {
     uint64_t key; /* the smallest that holds wins; unique to a rule */
-    const struct rules_value *value; /* NULL: any of the rule's paths */
+    const struct rule_conf *conf;
+    const struct rules_value *value; /* NULL with RULES_PROOF_RULE and RULES_PROOF_FREE */
     uint32_t rule;
+    uint8_t proof;
     bool check_host; /* the bucket does not prove the host condition */
+    bool check_more; /* there are conditions besides the one of host and the one of path */
 };
 
-/* Entries of one bucket whose path values begin with the same literal, by key. */
-struct rules_node {
+/* Entries of one bucket whose path values begin with the same literal, by key. With many rules each access
+ * misses the cache: a node is one line, with its first entry in it. */
+struct CACHE_ALIGNED rules_node {
     const char *literal;
     uint32_t len, bucket;
-    uint32_t first, n; /* entries; n is 0 in an empty slot */
+    uint32_t first, n;        /* entries; n is 0 in an empty slot */
+    struct rules_entry entry; /* a copy of the first */
+    uint64_t hash;            /* of the literal: others are passed by without a look at theirs */
 };
-
-enum rules_host_kind {
-    RULES_HOST_EXACT,
-    RULES_HOST_SUFFIX,  /* ".b" for "*.b" */
-    RULES_HOST_PATTERN, /* any other, and what is too long: found by comparing */
-};
-
-/* One host value that has a bucket. */
-struct rules_host {
-    struct span text; /* empty in an empty slot */
-    uint32_t bucket;
-    uint32_t kind;
-};
+_Static_assert(sizeof(struct rules_node) == CACHE_LINE, "one line");
 
 /* A set of lengths up to 255. */
 struct rules_lengths {
     uint64_t bits[4];
 };
 
-struct rules_bucket {
+enum rules_bucket_kind {
+    RULES_BUCKET_EXACT,
+    RULES_BUCKET_SUFFIX,  /* "*.b": hashed as ".b" */
+    RULES_BUCKET_PATTERN, /* any other, and what is too long: found by comparing */
+};
+
+/* One host value, in its slot of the hash table. */
+struct CACHE_ALIGNED rules_bucket {
+    struct span host;             /* empty in an empty slot */
     struct rules_lengths lengths; /* of the literals in it */
-    struct span pattern;          /* the host value; empty for RULES_BUCKET_ANY */
+    uint32_t kind;
+    uint64_t hash; /* of what it is hashed as */
 };
 
 struct ruleset {
@@ -82,12 +94,11 @@ struct ruleset {
     struct rules_rule *rules; /* by priority */
     uint32_t n_rules;
 
-    struct rules_bucket *buckets;
-    uint32_t n_buckets;
-    struct rules_host *hosts; /* hash table */
-    uint32_t host_mask;
-    struct rules_lengths suffixes; /* of the wildcard hosts in the table */
-    struct rules_host *patterns; /* by specificity: RULES_HOST_PATTERN, narrowest first */
+    struct rules_bucket *buckets;  /* RULES_BUCKET_ANY, then the slots of a hash table */
+    uint32_t bucket_mask;          /* of the hash table */
+    struct rules_lengths suffixes; /* of what RULES_BUCKET_SUFFIX are hashed as */
+    const struct rules_bucket *
+        *patterns; /* by specificity: RULES_BUCKET_PATTERN, narrowest first */
     uint32_t n_patterns;
 
     struct rules_node *nodes; /* hash table */
@@ -106,13 +117,13 @@ struct rules_facts {
 
 /* index.c */
 
-/* Builds buckets, tables and entries over ruleset->rules. */
+/* Builds tables and entries over ruleset->rules. */
 void rules_index(struct ruleset *ruleset);
 
 typedef void (*rules_visit_fn)(void *arg, const struct rules_node *node);
 /* Visits every node that can hold a matching rule. */
-void rules_walk(const struct ruleset *ruleset, const struct rules_facts *facts,
-    rules_visit_fn visit, void *arg);
+void rules_walk(
+    const struct ruleset *ruleset, const struct rules_facts *facts, rules_visit_fn fn, void *arg);
 
 /* By specificity: the host value that decides for this host, RULES_BUCKET_ANY if none matches. */
 uint32_t rules_find_bucket(const struct ruleset *ruleset, struct span host);
@@ -124,12 +135,12 @@ int rules_facts_init(const struct rules_request *request, struct arena *arena,
     struct rules_facts *ret_facts, struct verdict *ret_verdict) MUST_CHECK;
 
 bool rules_value_holds(const struct rules_value *value, struct span text);
-bool rules_condition_holds(const struct rules_condition *condition,
-    const struct rules_facts *facts);
+bool rules_condition_holds(
+    const struct rules_condition *condition, const struct rules_facts *facts);
 
-/* The entry's key if its rule matches by it, else RULES_KEY_NONE. */
-uint64_t rules_entry_key(const struct ruleset *ruleset, const struct rules_entry *entry,
-    const struct rules_facts *facts);
+/* The key of one of the node's entries if its rule matches by it, else RULES_KEY_NONE. */
+uint64_t rules_entry_key(const struct ruleset *ruleset, const struct rules_node *node,
+    const struct rules_entry *entry, const struct rules_facts *facts);
 
 /* act.c */
 
@@ -149,8 +160,8 @@ struct span rules_normalise_value(struct span value, struct arena *arena);
 
 static inline bool rules_is_unreserved(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '-' || c == '.' || c == '_' || c == '~';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_' || c == '~';
 }
 
 /* Value of a hexadecimal digit, or -1. */
@@ -181,6 +192,12 @@ static inline void rules_put_escape(char *out, unsigned byte)
     out[0] = '%';
     out[1] = digits[byte >> 4 & 15];
     out[2] = digits[byte & 15];
+}
+
+static inline const struct rules_entry *rules_entry_at(
+    const struct ruleset *ruleset, const struct rules_node *node, uint32_t i)
+{
+    return i == 0 ? &node->entry : &ruleset->entries[node->first + i];
 }
 
 static inline bool rules_has_length(const struct rules_lengths *set, size_t n)

@@ -135,11 +135,33 @@ static void serve_give_back(struct serve_exchange *x)
     serve_conn_answered(x->conn);
 }
 
+/* Handlers may put into headers what a client sent. */
+static bool serve_headers_valid(const struct serve_answer *answer)
+{
+    size_t bytes = 0;
+
+    for (uint32_t i = 0; i < answer->n_headers; i++) {
+        const struct http_header *h = &answer->headers[i];
+
+        if (!http_is_token(http_header_name(h)) || !http_is_field_value(http_header_value(h)))
+            return false;
+        bytes += h->name_len + (size_t)h->value_len;
+    }
+    return bytes <= SERVE_HEADER_BYTES_MAX;
+}
+
 void serve_answer(struct serve_request *request, const struct serve_answer *answer)
 {
     struct serve_exchange *x = container_of(request, struct serve_exchange, request);
 
     assert(!x->answered && answer->n_headers <= SERVE_HEADERS_MAX);
+    if (!serve_headers_valid(answer)) {
+        if (answer->body)
+            text_done(answer->body);
+        serve_fill_status(x, 500);
+        serve_give_back(x);
+        return;
+    }
     serve_begin_answer(x, answer->status, answer->content_type);
     for (uint32_t i = 0; i < answer->n_headers; i++) {
         const struct http_header *h = &answer->headers[i];
@@ -176,9 +198,9 @@ void serve_answer_text(struct serve_request *request, unsigned status, const cha
     serve_answer(request, &answer);
 }
 
-bool serve_request_gone(const struct serve_request *request)
+bool serve_request_gone(struct serve_request *request)
 {
-    return !container_of(request, const struct serve_exchange, request)->conn;
+    return !container_of(request, struct serve_exchange, request)->conn;
 }
 
 /* NOLINTNEXTLINE(readability-function-size): one line per limit */

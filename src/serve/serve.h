@@ -22,9 +22,10 @@ struct serve;
 struct serve_request {
     enum http_method method; /* a HEAD comes as GET: its answer's body is left out */
     bool is_head;
-    struct span path;        /* as sent: neither decoded nor normalised; begins with '/' */
-    struct span query;       /* as sent, without '?' */
-    struct span authority;   /* Host; what browsers are tricked with: check it before acting on a request */
+    struct span path;  /* as sent: neither decoded nor normalised; begins with '/' */
+    struct span query; /* as sent, without '?' */
+    struct span
+        authority; /* Host; what browsers are tricked with: check it before acting on a request */
     const struct http_fields *fields;
     struct span body;
     struct addr peer;
@@ -46,14 +47,16 @@ struct serve_route {
 
 /* 0: the value in brackets. */
 struct serve_limits {
-    uint32_t line_bytes;        /* request line or one header (16 KiB) */
-    uint32_t head_bytes;        /* (32 KiB) */
-    uint32_t n_headers;         /* (100) */
-    uint64_t body_bytes;        /* of a request (1 MiB) */
-    uint32_t n_connections;     /* beyond it the one that was idle for longest makes room, or the new one is closed (256) */
-    uint64_t memory_bytes;      /* bodies and answers held, all connections; beyond it 503 (64 MiB) */
-    uint32_t idle_timeout_ms;   /* between requests (60 s) */
-    uint32_t header_timeout_ms; /* first byte of a head, or the connection, to the end of the head (10 s) */
+    uint32_t line_bytes; /* request line or one header (16 KiB) */
+    uint32_t head_bytes; /* (32 KiB) */
+    uint32_t n_headers;  /* (100) */
+    uint64_t body_bytes; /* of a request (1 MiB) */
+    uint32_t
+        n_connections; /* beyond it the one that was idle for longest makes room, or the new one is closed (256) */
+    uint64_t memory_bytes;    /* bodies and answers held, all connections; beyond it 503 (64 MiB) */
+    uint32_t idle_timeout_ms; /* between requests (60 s) */
+    uint32_t
+        header_timeout_ms; /* first byte of a head, or the connection, to the end of the head (10 s) */
     uint32_t body_timeout_ms;   /* end of the head to the end of the body (30 s) */
     uint32_t answer_timeout_ms; /* the handler (60 s) */
     uint32_t send_timeout_ms;   /* client takes no byte (30 s) */
@@ -61,7 +64,8 @@ struct serve_limits {
 
 struct serve_opts {
     struct addr addr; /* port 0: chosen by the kernel */
-    const struct serve_route *routes; /* borrowed as long as the serve; the first that fits is taken */
+    const struct serve_route
+        *routes; /* borrowed as long as the serve; the first that fits is taken */
     uint32_t n_routes;
     struct serve_limits limits;
 };
@@ -75,6 +79,8 @@ struct serve *serve_free(struct serve *serve);
 const struct addr *serve_addr(const struct serve *serve);
 
 #define SERVE_HEADERS_MAX 16u
+#define SERVE_HEADER_BYTES_MAX \
+    16384u /* names and values; more, or a malformed one, is answered as 500 */
 
 struct serve_answer {
     uint16_t status;          /* 200 to 599 */
@@ -93,7 +99,7 @@ void serve_answer_text(struct serve_request *request, unsigned status, const cha
     PRINTF_LIKE(3, 4);
 
 /* Whether nobody waits for the answer any more, so that a handler can save itself the work. */
-bool serve_request_gone(const struct serve_request *request);
+bool serve_request_gone(struct serve_request *request);
 
 struct serve_stats {
     uint64_t connections, requests;

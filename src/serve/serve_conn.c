@@ -157,43 +157,43 @@ static void serve_note_progress(struct serve_conn *c)
     c->progress = MAX(taken, c->progress);
 }
 
-/* Returns whether the state has changed. A slice is added only to an empty queue, so that no more than one
- * is ever copied into it. */
-static bool serve_send(struct serve_conn *c)
+/* A slice is added only to an empty queue, so that no more than one is ever copied into it. */
+static void serve_gather_slice(struct serve_conn *c)
 {
     struct serve_exchange *x = c->exchange;
-    struct conn_env *env = &c->serve->env;
-    bool first = true;
+    struct span rest = span_from(text_span(&x->answer), x->sent_bytes);
 
-    while (first || x->sent_bytes < x->answer.len) {
-        int r;
+    if (c->conn.out_bytes > 0)
+        return;
+    rest.len = MIN(rest.len, SERVE_SLICE_BYTES);
+    conn_gather(&c->serve->env, &c->conn, rest);
+    x->sent_bytes += rest.len;
+}
 
-        if (c->conn.out_bytes == 0) {
-            struct span rest = span_from(text_span(&x->answer), x->sent_bytes);
+/* Returns whether the state has changed. */
+static bool serve_send(struct serve_conn *c)
+{
+    const struct serve_exchange *x = c->exchange;
+    int r;
 
-            rest.len = MIN(rest.len, SERVE_SLICE_BYTES);
-            conn_gather(env, &c->conn, rest);
-            x->sent_bytes += rest.len;
-        }
-        r = conn_flush(env, &c->conn);
-        if (r < 0) {
-            serve_conn_close(c, true);
-            return false;
-        }
-        if (r == CONN_QUEUED) {
-            serve_note_progress(c);
-            return false;
-        }
-        first = false;
-    }
-    serve_end_exchange(c);
-    return true;
+    do {
+        serve_gather_slice(c);
+        r = conn_flush(&c->serve->env, &c->conn);
+    } while (r == 0 && x->sent_bytes < x->answer.len);
+
+    if (r < 0)
+        serve_conn_close(c, true);
+    else if (r == CONN_QUEUED)
+        serve_note_progress(c);
+    else
+        serve_end_exchange(c);
+    return r == 0;
 }
 
 void serve_conn_answered(struct serve_conn *c)
 {
-    /* In the handler's own call, serve_run goes on by itself; another turn then does no harm. */
-    engine_again(c->serve->engine, &c->conn.io);
+    if (!c->in_handler) /* else serve_run goes on by itself */
+        engine_again(c->serve->engine, &c->conn.io);
 }
 
 /* --- reading -------------------------------------------------------------------------------- */
@@ -210,6 +210,13 @@ static void serve_fill_request(struct serve_exchange *x)
     request->query = x->msg.query;
     request->authority = x->msg.authority;
     request->fields = &x->msg.fields;
+}
+
+static void serve_send_continue(struct serve_conn *c)
+{
+    conn_gather(&c->serve->env, &c->conn, serve_continue);
+    if (conn_flush(&c->serve->env, &c->conn) < 0)
+        serve_conn_close(c, true);
 }
 
 static void serve_on_head(struct serve_conn *c, const struct http_msg *msg, struct span head)
@@ -232,7 +239,7 @@ static void serve_on_head(struct serve_conn *c, const struct http_msg *msg, stru
     serve_set_state(c, SERVE_BODY);
     serve_set_timer(c, c->serve->limits.body_timeout_ms);
     if (has_body && msg->expect_continue)
-        conn_gather(&c->serve->env, &c->conn, serve_continue);
+        serve_send_continue(c);
 }
 
 static void serve_on_body(struct serve_conn *c, struct span part)
@@ -261,7 +268,9 @@ static void serve_on_request(struct serve_conn *c)
     x->handed = true;
     serve_set_state(c, SERVE_WAIT);
     serve_set_timer(c, c->serve->limits.answer_timeout_ms);
+    c->in_handler = true;
     x->route->fn(x->route->arg, &x->request);
+    c->in_handler = false;
 }
 
 static void serve_on_more(struct serve_conn *c, bool begun)
@@ -364,22 +373,15 @@ static ssize_t serve_read_scratch(struct serve_conn *c)
     return n;
 }
 
-/* Sends the interim answer of a head that asked for one: the client waits for it. */
-static bool serve_flush_interim(struct serve_conn *c)
-{
-    if (c->state == SERVE_BODY && conn_flush(&c->serve->env, &c->conn) < 0) {
-        serve_conn_close(c, true);
-        return false;
-    }
-    return c->state != SERVE_CLOSED;
-}
-
 /* Returns whether there may be more to do at once. */
 static bool serve_receive(struct serve_conn *c)
 {
     ssize_t n = 1;
 
-    if (c->held.len > 0 && !c->starved)
+    /* An interim answer that the socket did not take at once. */
+    if (c->conn.out_bytes > 0 && conn_flush(&c->serve->env, &c->conn) < 0)
+        n = -EPIPE;
+    else if (c->held.len > 0 && !c->starved)
         serve_feed_held(c);
     else if (c->held.len > 0)
         n = serve_read_held(c);
@@ -392,7 +394,7 @@ static bool serve_receive(struct serve_conn *c)
         serve_conn_close(c, n < 0);
         return false;
     }
-    return serve_flush_interim(c);
+    return c->state != SERVE_CLOSED;
 }
 
 /* Returns whether there may be more to do at once. */

@@ -53,6 +53,7 @@ struct serve_conn {
     bool starved;    /* the reader has said H1_MORE to what is held */
     bool keep_alive; /* the client's wish */
     bool is_1_0;
+    bool in_handler;
     uint8_t state;                   /* enum serve_state */
     struct serve_exchange *exchange; /* owned, in SERVE_BODY to SERVE_SEND */
     uint64_t progress;               /* bytes the kernel took, when last looked */

@@ -62,7 +62,7 @@ struct span decode_brief(const json_t *json, char buf[static DECODE_BRIEF_MAX])
 struct decode_value {
     struct decode *decode;
     const struct field *row;
-    const json_t *json;
+    json_t *json;
     const struct field_path *path;
 };
 
@@ -268,8 +268,7 @@ static void decode_item(const struct decode_value *element, void *at)
     switch (element->row->type) {
     case FIELD_LIST:
         if (json_is_object(element->json))
-            decode_fields(
-                element->decode, element->row->fields, element->json, at, element->path);
+            decode_fields(element->decode, element->row->fields, element->json, at, element->path);
         else
             complain(element, "must be an object");
         break;
@@ -343,16 +342,16 @@ static bool is_resource_key(struct span key)
 }
 
 /* The key is told as the value, which is escaped when it is shown; a path is not. */
-static void complain_of_keys(struct decode *decode, const struct field *rows, const json_t *object,
-    const struct field_path *up)
+static void complain_of_keys(
+    struct decode *decode, const struct field *rows, json_t *object, const struct field_path *up)
 {
     char path[FIELD_PATH_MAX];
     const char *name;
     json_t *json;
 
     field_path_format(up, path);
-    /* The iteration takes a pointer to non-const but changes nothing. */
-    json_object_foreach ((json_t *)(uintptr_t)object, name, json) {
+    json_object_foreach(object, name, json)
+    {
         struct span key = span_of(name);
 
         if (fields_find(rows, key) || (!up && is_resource_key(key)))
@@ -361,7 +360,7 @@ static void complain_of_keys(struct decode *decode, const struct field *rows, co
     }
 }
 
-void decode_fields(struct decode *decode, const struct field *rows, const struct json_t *object,
+void decode_fields(struct decode *decode, const struct field *rows, struct json_t *object,
     void *conf, const struct field_path *up)
 {
     size_t n_known = 0;

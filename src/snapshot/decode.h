@@ -31,7 +31,7 @@ extern const char *const decode_resource_keys[];
 
 /* Reads an object into conf, which is zeroed. What is absent gets its default. Every problem goes to
  * errors. up: NULL for a resource, whose object also has decode_resource_keys. */
-void decode_fields(struct decode *decode, const struct field *rows, const struct json_t *object,
+void decode_fields(struct decode *decode, const struct field *rows, struct json_t *object,
     void *conf, const struct field_path *up);
 
 /* 1..SNAPSHOT_ID_MAX visible ASCII characters but '"' and '\': an id goes into headers, logs and labels. */

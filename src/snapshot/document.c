@@ -158,8 +158,7 @@ static bool document_set_version(struct scan *scan, struct span value, struct sp
 }
 
 /* One "key": value. Keys are compared as written: nobody needs to write "upsert" with escapes. */
-static bool document_read_member(
-    struct scan *scan, struct document *document, struct span *version)
+static bool document_read_member(struct scan *scan, struct document *document, struct span *version)
 {
     struct span key, value;
 
@@ -209,8 +208,8 @@ int document_read(struct span json, struct document *ret_document, struct errors
     struct span version = {0};
 
     if (json.len > SNAPSHOT_JSON_MAX) {
-        errors_add(errors, DOCUMENT_NAME, NULL, (struct span){0}, "must be at most %u bytes of JSON",
-            SNAPSHOT_JSON_MAX);
+        errors_add(errors, DOCUMENT_NAME, NULL, (struct span){0},
+            "must be at most %u bytes of JSON", SNAPSHOT_JSON_MAX);
         return -EINVAL;
     }
     if (!document_read_members(&scan, &document, &version))

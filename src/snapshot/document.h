@@ -18,7 +18,8 @@ struct document {
 };
 
 /* Returns 0, or -EINVAL with one error that tells line and column. */
-int document_read(struct span json, struct document *ret_document, struct errors *errors) MUST_CHECK;
+int document_read(
+    struct span json, struct document *ret_document, struct errors *errors) MUST_CHECK;
 
 /* Walks an array of the document. *pos starts at 0. Returns 1 with the next element, 0 at the end, or
  * -EINVAL with an error when there is something other than a value or a comma. */

@@ -63,10 +63,10 @@ struct field {
         char c;                                                                             \
     }))
 
-#define BOOL_FIELD(st, member, def, text)                                              \
-    {                                                                                  \
-        .name = #member, .type = FIELD_BOOL, .offset = FIELD_AT(st, member, bool),     \
-        .dflt = (def), .doc = (text)                                                   \
+#define BOOL_FIELD(st, member, def, text)                                                         \
+    {                                                                                             \
+        .name = #member, .type = FIELD_BOOL, .offset = FIELD_AT(st, member, bool), .dflt = (def), \
+        .doc = (text)                                                                             \
     }
 #define UINT_FIELD(st, member, lo, hi, def, rules, text)                               \
     {                                                                                  \
@@ -88,10 +88,10 @@ struct field {
         .name = #member, .type = FIELD_FLAGS, .offset = FIELD_AT(st, member, uint32_t), \
         .names = (values), .dflt = (def), .doc = (text)                                 \
     }
-#define TEXT_FIELD(st, member, lo, hi, def, rules, text)                                    \
-    {                                                                                       \
-        .name = #member, .type = FIELD_TEXT, .offset = FIELD_AT(st, member, const char *),  \
-        .min = (lo), .max = (hi), .dflt_text = (def), .flags = (rules), .doc = (text)       \
+#define TEXT_FIELD(st, member, lo, hi, def, rules, text)                                   \
+    {                                                                                      \
+        .name = #member, .type = FIELD_TEXT, .offset = FIELD_AT(st, member, const char *), \
+        .min = (lo), .max = (hi), .dflt_text = (def), .flags = (rules), .doc = (text)      \
     }
 #define IP_FIELD(st, member, rules, text)                                               \
     {                                                                                   \
@@ -103,21 +103,19 @@ struct field {
         .name = #member, .type = FIELD_REF, .offset = FIELD_AT(st, member, struct ref), \
         .ref_kind = (kind), .flags = (rules), .doc = (text)                             \
     }
-#define LIST_FIELD(st, member, item, rows, lo, hi, text)                                       \
-    {                                                                                          \
+#define LIST_FIELD(st, member, item, rows, lo, hi, text)                                        \
+    {                                                                                           \
         .name = #member, .type = FIELD_LIST, .offset = FIELD_AT(st, member, struct field_list), \
-        .fields = (rows), .item_bytes = sizeof(struct item), .min = (lo), .max = (hi),         \
-        .doc = (text)                                                                          \
+        .fields = (rows), .item_bytes = sizeof(struct item), .min = (lo), .max = (hi),          \
+        .doc = (text)                                                                           \
     }
-#define TEXT_LIST_FIELD(st, member, lo, hi, text)                                   \
-    {                                                                               \
-        .name = #member, .type = FIELD_TEXT_LIST,                                   \
-        .offset = FIELD_AT(st, member, struct field_list), .min = (lo), .max = (hi), \
-        .doc = (text)                                                               \
+#define TEXT_LIST_FIELD(st, member, lo, hi, text)                                                  \
+    {                                                                                              \
+        .name = #member, .type = FIELD_TEXT_LIST,                                                  \
+        .offset = FIELD_AT(st, member, struct field_list), .min = (lo), .max = (hi), .doc = (text) \
     }
-#define IP_LIST_FIELD(st, member, lo, hi, text)                                     \
-    {                                                                               \
-        .name = #member, .type = FIELD_IP_LIST,                                     \
-        .offset = FIELD_AT(st, member, struct field_list), .min = (lo), .max = (hi), \
-        .doc = (text)                                                               \
+#define IP_LIST_FIELD(st, member, lo, hi, text)                                                    \
+    {                                                                                              \
+        .name = #member, .type = FIELD_IP_LIST, .offset = FIELD_AT(st, member, struct field_list), \
+        .min = (lo), .max = (hi), .doc = (text)                                                    \
     }

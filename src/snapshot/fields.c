@@ -29,11 +29,9 @@ size_t field_item_bytes(const struct field *row)
         return row->item_bytes;
     case FIELD_TEXT_LIST:
         return sizeof(const char *);
-    case FIELD_IP_LIST:
-        return sizeof(struct addr);
     default:
-        assert(!"a row with elements");
-        return 0;
+        assert(row->type == FIELD_IP_LIST);
+        return sizeof(struct addr);
     }
 }
 
@@ -179,8 +177,8 @@ static bool fields_have_refs(const struct field *rows)
     return false;
 }
 
-void fields_walk_refs(const struct field *rows, void *conf, const struct field_path *up,
-    field_ref_fn fn, void *arg)
+void fields_walk_refs(
+    const struct field *rows, void *conf, const struct field_path *up, field_ref_fn fn, void *arg)
 {
     for (const struct field *row = rows; row->type != FIELD_END; row++) {
         struct field_path path = {.up = up, .name = row->name};
@@ -248,6 +246,8 @@ size_t fields_bytes(const struct field *rows, const void *conf)
 
 static void copy_text(const struct field *row, const char **text, struct arena *arena)
 {
+    if (**text == '\0')
+        *text = "";
     if (text_is_static(row, *text))
         return;
     *text = arena_copy(arena, span_of(*text)).ptr;

@@ -48,8 +48,8 @@ const struct field *fields_find(const struct field *rows, struct span name);
 typedef void (*field_ref_fn)(
     void *arg, const struct field *row, struct ref *ref, const struct field_path *path);
 /* Calls fn for every FIELD_REF in conf, also in lists. up: where conf is, NULL for a resource. */
-void fields_walk_refs(const struct field *rows, void *conf, const struct field_path *up,
-    field_ref_fn fn, void *arg);
+void fields_walk_refs(
+    const struct field *rows, void *conf, const struct field_path *up, field_ref_fn fn, void *arg);
 
 /* Arena bytes that fields_copy takes, at most. */
 size_t fields_bytes(const struct field *rows, const void *conf);

@@ -37,7 +37,7 @@ struct resource {
     uint64_t version; /* as given; only for people and for acknowledgement */
     uint32_t slot;    /* its place in the table of its kind, stable while it exists */
     uint32_t refs;
-    uint32_t kind; /* enum resource_kind */
+    uint32_t kind;      /* enum resource_kind */
     struct arena arena; /* holds this resource */
 };
 
@@ -49,7 +49,14 @@ struct instance_conf {
     const char *name;
 };
 
-enum protocol { PROTOCOL_TCP, PROTOCOL_UDP, PROTOCOL_TCPSSL, PROTOCOL_HTTP, PROTOCOL_HTTPS, PROTOCOL_QUIC };
+enum protocol {
+    PROTOCOL_TCP,
+    PROTOCOL_UDP,
+    PROTOCOL_TCPSSL,
+    PROTOCOL_HTTP,
+    PROTOCOL_HTTPS,
+    PROTOCOL_QUIC
+};
 
 enum action_type { ACTION_FORWARD, ACTION_REDIRECT, ACTION_FIXED_RESPONSE, ACTION_REWRITE };
 
@@ -65,12 +72,12 @@ struct action {
     /* redirect and rewrite: text with ${host} ${protocol} ${port} ${path} ${query}; "" keeps the request's */
     const char *protocol; /* redirect: "http", "https" or "${protocol}" */
     const char *host;
-    const char *port;     /* redirect: "${port}" or a number */
+    const char *port; /* redirect: "${port}" or a number */
     const char *path;
     const char *query;
-    uint32_t status;      /* redirect: 301 302 303 307 308; fixed response: 200..599 */
+    uint32_t status; /* redirect: 301 302 303 307 308; fixed response: 200..599 */
     const char *content_type;
-    const char *content;  /* fixed response */
+    const char *content; /* fixed response */
 };
 
 enum condition_type { CONDITION_HOST, CONDITION_PATH, CONDITION_METHOD, CONDITION_HEADER };
@@ -89,13 +96,13 @@ struct condition {
 struct rule_conf {
     struct resource res;
     struct ref listener;
-    uint32_t priority;           /* 1..10000, unique per listener, smaller first; order by priority only */
+    uint32_t priority; /* 1..10000, unique per listener, smaller first; order by priority only */
     struct field_list conditions; /* struct condition; all of them */
     struct field_list actions;    /* struct action: rewrites, then exactly one final */
 };
 
 enum rule_order {
-    ORDER_PRIORITY,    /* first match by priority */
+    ORDER_PRIORITY, /* first match by priority */
     ORDER_SPECIFICITY, /* exact host, then narrowest wildcard host, then no host; in it the longest path */
 };
 
@@ -129,7 +136,8 @@ struct listener_conf {
     bool slb_id, slb_ip;
     bool convert_504; /* a server's own 504 or 444 is shown as 502 */
 
-    struct listener_state *state; /* not a field: attached when applied; lives as long as any snapshot with it */
+    struct listener_state
+        *state; /* not a field: attached when applied; lives as long as any snapshot with it */
 };
 
 enum scheduler {
@@ -158,19 +166,20 @@ struct group_conf {
     struct resource res;
     uint32_t protocol; /* PROTOCOL_HTTP, PROTOCOL_TCP or PROTOCOL_UDP: how servers are spoken to */
     uint32_t scheduler;
-    const char *hash_query; /* uch: name of the parameter */
+    const char *hash_query;    /* uch: name of the parameter */
     struct field_list servers; /* struct server_conf */
     struct ref health_check;
     bool check_weight_zero; /* servers of weight 0 are checked too */
     bool fail_open;         /* all unhealthy: schedule over all; else refuse */
     uint32_t slow_start_ms; /* 0: off */
-    bool drain;             /* removed or unhealthy servers: connections are cut after drain_timeout_ms */
+    bool drain; /* removed or unhealthy servers: connections are cut after drain_timeout_ms */
     uint32_t drain_timeout_ms;
     uint32_t connect_timeout_ms;
-    uint32_t tries;         /* servers tried for one request or connection */
+    uint32_t tries;           /* servers tried for one request or connection */
     struct field_list source; /* struct addr: local addresses towards servers, in turn */
 
-    bool keepalive; /* http: reuse connections to servers; else one per request with Connection: close */
+    bool
+        keepalive; /* http: reuse connections to servers; else one per request with Connection: close */
     uint32_t keepalive_idle_ms;
     uint32_t keepalive_conns;    /* idle ones per server and worker */
     uint32_t keepalive_requests; /* per connection; 0: no limit */
@@ -193,11 +202,11 @@ struct health_check_conf {
     const char *path;
     const char *host; /* "": the server's address */
     const char *user_agent;
-    uint32_t codes;   /* flags http_2xx http_3xx http_4xx http_5xx */
+    uint32_t codes; /* flags http_2xx http_3xx http_4xx http_5xx */
     struct addr source;
 };
 
-#define FIELD_ITEMS(list, type) ((const type *)(list).at)
+#define FIELD_ITEMS(list, type) ((type const *)(list).at)
 
 struct model_kind {
     const char *name;
@@ -206,6 +215,8 @@ struct model_kind {
     const struct field *fields;
     /* NULL if the fields fit together, else one sentence for the user; *ret_field names the field. */
     const char *(*verify)(const void *conf, const char **ret_field);
+    /* NULL, or sets what is absent and depends on other fields, and what is not a field. */
+    void (*finish)(void *conf);
 };
 
 /* Rows of a kind; never NULL. */
@@ -215,3 +226,8 @@ enum resource_kind model_kind_find(const char *name);
 
 extern const char *const product_names[], *const protocol_names[], *const scheduler_names[];
 extern const char *const action_type_names[], *const condition_type_names[];
+
+/* Defaults of listener_conf.idle_timeout_ms, whose row says 0. */
+#define IDLE_TIMEOUT_HTTP_MS 15000u
+#define IDLE_TIMEOUT_TCP_MS  900000u
+#define IDLE_TIMEOUT_UDP_MS  90000u

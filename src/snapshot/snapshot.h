@@ -32,7 +32,8 @@ struct snapshot {
     uint64_t version;
     uint32_t refs;
     struct table kinds[KIND_COUNT];
-    struct table rulesets; /* by listener slot: what the rules folder derived */
+    struct table rulesets;      /* by listener slot: what the rules folder derived */
+    struct table ruleset_boxes; /* the builder's: counts the rulesets, slot by slot */
 };
 
 static inline void *table_get(const struct table *table, uint32_t slot)
@@ -57,8 +58,8 @@ static inline const struct instance_conf *snapshot_instance(const struct snapsho
 {
     return (const struct instance_conf *)table_get(&s->kinds[KIND_INSTANCE], slot);
 }
-static inline const struct health_check_conf *snapshot_health_check(const struct snapshot *s,
-    uint32_t slot)
+static inline const struct health_check_conf *snapshot_health_check(
+    const struct snapshot *s, uint32_t slot)
 {
     return (const struct health_check_conf *)table_get(&s->kinds[KIND_HEALTH_CHECK], slot);
 }
@@ -72,10 +73,11 @@ struct change_item {
 
 /* A change that is decoded and verified but not yet in force. */
 struct candidate {
-    struct snapshot *snapshot;  /* owned until committed */
-    struct change_item *items;  /* owned; removed first, then by kind in the order of the list */
+    struct snapshot *snapshot; /* owned until committed */
+    struct change_item *items; /* owned; removed first, then by kind in the order of the list */
     uint32_t n_items;
-    uint32_t *listeners;        /* owned: slots whose ruleset must be derived anew: the listener or one of its
+    uint32_t
+        *listeners; /* owned: slots whose ruleset must be derived anew: the listener or one of its
                                    rules changed, or a group appeared or went */
     uint32_t n_listeners;
 };

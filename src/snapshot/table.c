@@ -22,8 +22,7 @@ static void page_unref(struct table_page *page, const struct table_owner *owner)
     free(page);
 }
 
-static struct table_page *page_copy(
-    const struct table_page *page, const struct table_owner *owner)
+static struct table_page *page_copy(const struct table_page *page, const struct table_owner *owner)
 {
     struct table_page *copy = base_alloc(sizeof(*copy));
 
@@ -46,8 +45,7 @@ static void table_grow(struct table *table, uint32_t n_pages)
     table->n_pages = n_pages;
 }
 
-void table_set(
-    struct table *table, uint32_t slot, void *object, const struct table_owner *owner)
+void table_set(struct table *table, uint32_t slot, void *object, const struct table_owner *owner)
 {
     uint32_t n = slot / TABLE_PAGE;
     struct table_page *page;

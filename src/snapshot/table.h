@@ -18,8 +18,7 @@ void table_share(struct table *dst, const struct table *src);
 
 /* Sets or, with NULL, clears a slot; takes over one reference to object. Copies the page if another
  * table has it too: O(TABLE_PAGE). */
-void table_set(
-    struct table *table, uint32_t slot, void *object, const struct table_owner *owner);
+void table_set(struct table *table, uint32_t slot, void *object, const struct table_owner *owner);
 
 /* Gives all pages back. */
 void table_done(struct table *table, const struct table_owner *owner);

@@ -1,5 +1,6 @@
 """Fixtures: factories whose products are stopped when the test ends, slbd first, then its backends."""
 import subprocess
+import tempfile
 
 import pytest
 
@@ -66,12 +67,13 @@ def udp_echo(_backends):
 
 
 @pytest.fixture
-def slbd(_backends, tmp_path):
+def slbd(_backends):
     """slbd(snapshot, "--workers", "1") starts one; see lib.Slbd. It is stopped before the backends."""
     keeper = _Keeper()
+    with tempfile.TemporaryDirectory(prefix="openslb-") as where:
 
-    def start(conf, *args, **kwargs):
-        return keeper.keep(lib.Slbd(tmp_path, conf, args, **kwargs))
+        def start(conf, *args, **kwargs):
+            return keeper.keep(lib.Slbd(tempfile.mkdtemp(dir=where), conf, args, **kwargs))
 
-    yield start
-    keeper.stop()
+        yield start
+        keeper.stop()

@@ -291,7 +291,6 @@ http {{
     keepalive_requests 1000000;
     keepalive_timeout 300s;
     client_max_body_size 0;
-    map "" $one_line {{ default ""; }}
     server {{
         listen {ip}:{port};
         root {dir}/www;
@@ -302,7 +301,6 @@ http {{
             default_type application/json;
             return 200 '{{"server":"{name}","method":"$request_method","uri":"$request_uri","protocol":"$server_protocol","host":"$http_host","connection":"$http_connection","xff":"$http_x_forwarded_for","xfp":"$http_x_forwarded_proto","xfport":"$http_x_forwarded_port","client":"$remote_addr","conn":"$connection","nth":"$connection_requests"}}\\n';
         }}
-        location ~ ^/status/(?<code>[0-9]+)$ {{ return 200 "{name} $code\\n"; }}
         {extra}
     }}
 }}
@@ -668,50 +666,64 @@ SANITIZER = re.compile(r"(Address|Leak|Thread|UndefinedBehavior|Memory)Sanitizer
 
 
 class Slbd:
-    """`slbd data` with a snapshot (a dict). args: more arguments. Ready when the constructor returns."""
+    """`slbd data` with a snapshot (a dict). args: more arguments. Ready when the constructor returns.
+
+    where: a short path, because the name of a Unix socket is limited to about 100 bytes.
+    """
 
     def __init__(self, where, conf, args=(), env=None):
-        self.dir = Path(where) / f"slbd-{free_port()}"
-        self.dir.mkdir(parents=True)
+        self.dir = Path(where)
         self.snapshot_path = self.dir / "snapshot.json"
         self.control_path = self.dir / "control.sock"
         self.log_path = self.dir / "access.log"
         self.stderr_path = self.dir / "stderr"
-        self.metrics_port = free_port()
+        self.admin_port = free_port()
         self.version = conf.get("version", 1)
         self.args = list(args)
         self.env = {**os.environ, **(env or {})}
         self.snapshot_path.write_text(json.dumps(conf))
         self.process = None
-        self.start()
+        self.replaced = []
+        try:
+            self.start()
+        except BaseException:
+            if self.process:
+                self.kill()
+            raise
 
     def command(self):
         return [
             SLBD_BIN, "data",
             "--snapshot", str(self.snapshot_path),
-            "--control", str(self.control_path),
+            "--run-dir", str(self.dir),
             "--access-log", str(self.log_path),
-            "--metrics", f"{HOST}:{self.metrics_port}",
+            "--admin", f"{HOST}:{self.admin_port}",
             *self.args,
         ]  # fmt: skip
 
     def start(self):
+        """Starts a process; also again after kill() or stop()."""
         with open(self.stderr_path, "ab") as err:
             self.process = subprocess.Popen(
                 self.command(), stdin=subprocess.DEVNULL, stdout=err, stderr=err, env=self.env
             )
         wait_for(self._is_ready, "slbd answers on its control socket", START_SECONDS)
 
+    def upgrade(self):
+        """Starts a new process that takes over from the running one, which drains and is kept in .replaced."""
+        self.replaced.append(self.process)
+        self.start()
+
     def _is_ready(self):
         if self.process.poll() is not None:
             raise AssertionError(f"slbd ended with {self.process.returncode}: {self.stderr()}")
         try:
-            with self._connect():
-                return True
+            return self.status()["pid"] == self.pid
         except OSError:
             return False
 
-    def _connect(self, timeout=10.0):
+    def connect_control(self, timeout=30.0):
+        """A connection to the control socket, for tests that speak to it themselves."""
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             sock.settimeout(timeout)
@@ -728,11 +740,27 @@ class Slbd:
     def stderr(self):
         return self.stderr_path.read_text(errors="replace")
 
-    def control(self, message, timeout=30.0):
-        """Sends one line of JSON to the control socket and returns the answer."""
-        with self._connect(timeout) as sock:
-            sock.sendall(json.dumps(message).encode() + b"\n")
+    def control(self, line, timeout=30.0):
+        """Sends one line, a dict or text, to the control socket and returns the answer."""
+        text = line if isinstance(line, str) else json.dumps(line)
+        with self.connect_control(timeout) as sock:
+            sock.sendall(text.encode() + b"\n")
             return json.loads(_Reader(sock).until(b"\n"))
+
+    def status(self):
+        return self.control("get status")
+
+    def health(self):
+        """State by (group, server): "up", "down", "unknown" or "off"."""
+        return {(row["group"], row["server"]): row["state"] for row in self.control("get health")}
+
+    def wait_health(self, expected, seconds=10.0):
+        """Waits until the servers named in expected, {(group, server): state}, are in these states."""
+        wait_for(lambda: expected.items() <= self.health().items(), expected, seconds, 0.05)
+
+    def counters(self):
+        """{"listeners": [...], "servers": [...]}"""
+        return self.control("get counters")
 
     def try_apply(self, upsert=(), remove=()):
         """Sends a change and returns the answer, good or bad. remove: (kind, id) or {"kind", "id"}."""
@@ -743,6 +771,13 @@ class Slbd:
     def apply(self, upsert=(), remove=()):
         """Sends a change that must be accepted."""
         answer = self.try_apply(upsert, remove)
+        assert answer.get("ok") is True, answer
+        return answer
+
+    def replace(self, conf):
+        """Sends a complete set that must be accepted."""
+        self.version = conf["version"]
+        answer = self.control("replace " + json.dumps(conf))
         assert answer.get("ok") is True, answer
         return answer
 
@@ -760,7 +795,7 @@ class Slbd:
         return wait_for(read, f"{n} lines in the access log", seconds)[0]
 
     def metrics_text(self):
-        with urllib.request.urlopen(f"http://{HOST}:{self.metrics_port}/metrics", timeout=10) as r:
+        with urllib.request.urlopen(f"http://{HOST}:{self.admin_port}/metrics", timeout=10) as r:
             return r.read().decode()
 
     def metrics(self):
@@ -786,14 +821,24 @@ class Slbd:
 
     def stop(self):
         """Ends it in an orderly way and asserts that it found nothing wrong with itself. May be called twice."""
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                self.kill()
-                raise AssertionError(f"slbd did not end after SIGTERM: {self.stderr()}") from None
+        for process in [self.process, *self.replaced]:
+            self._end(process)
         found = SANITIZER.search(self.stderr())
         assert not found, self.stderr()
-        code = self.process.returncode
+
+    def _end(self, process):
+        """The first SIGTERM lets open work finish, the second one cuts it."""
+        for seconds in (2, STOP_SECONDS):
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(seconds)
+                break
+            except subprocess.TimeoutExpired:
+                continue
+        else:
+            process.kill()
+            process.wait(STOP_SECONDS)
+            raise AssertionError(f"slbd did not end after SIGTERM: {self.stderr()}")
+        code = process.returncode
         assert code in (0, -signal.SIGKILL), f"slbd ended with {code}: {self.stderr()}"

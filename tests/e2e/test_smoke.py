@@ -10,4 +10,5 @@ def test_request_reaches_nginx(slbd, nginx):
     answer = get((HOST, front["port"]), "/")
 
     assert (answer.status, answer.body) == (200, b"ECS01\n")
-    assert lb.log_lines(1)[0]["status"] == "200"
+    line = lb.log_lines(1)[0]
+    assert (line["status"], line["upstream_status"], line["reason"]) == (200, "200", "-")

@@ -1,6 +1,7 @@
 /* The input is what a client sends on one connection. */
 #include "h1_rewrite.h"
 
+/* NOLINTNEXTLINE(readability-identifier-naming): libFuzzer calls it so */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -16,7 +16,8 @@ struct h1_events {
     struct h1_reader reader;
     bool is_long;
     bool eof; /* the peer closes at the end */
-    void (*on_message)(const struct http_msg *msg, struct span head, void *context); /* may be NULL */
+    void (*on_message)(
+        const struct http_msg *msg, struct span head, void *context); /* may be NULL */
     void *context;
 
     struct text text;
@@ -25,8 +26,11 @@ struct h1_events {
 
 static inline void h1_events_span(struct h1_events *events, const char *name, struct span s)
 {
-    if (s.ptr)
-        text_addf(&events->text, " %s=[%.*s]", name, SPAN_ARG(s));
+    if (!s.ptr)
+        return;
+    text_addf(&events->text, " %s=[", name);
+    text_add(&events->text, s);
+    text_add_char(&events->text, ']');
 }
 
 static inline void h1_events_fields(struct h1_events *events, const struct http_fields *fields)
@@ -34,8 +38,11 @@ static inline void h1_events_fields(struct h1_events *events, const struct http_
     for (uint32_t i = 0; i < fields->n; i++) {
         const struct http_header *h = &fields->at[i];
 
-        text_addf(&events->text, "{%u:%.*s=%.*s}", h->id, SPAN_ARG(http_header_name(h)),
-            SPAN_ARG(http_header_value(h)));
+        text_addf(&events->text, "{%u:", h->id);
+        text_add(&events->text, http_header_name(h));
+        text_add_char(&events->text, '=');
+        text_add(&events->text, http_header_value(h));
+        text_add_char(&events->text, '}');
     }
 }
 

@@ -21,19 +21,20 @@ struct h1_limits {
 };
 
 enum h1_event {
-    H1_MORE,   /* nothing can be said before more bytes come */
-    H1_HEAD,   /* msg is filled; its spans lie in the input */
+    H1_MORE,    /* nothing can be said before more bytes come */
+    H1_HEAD,    /* msg is filled; its spans lie in the input */
     H1_INTERIM, /* response only: a 1xx head that is not 101; another head follows */
-    H1_BODY,   /* step.body is the next part of the body, as sent by the peer, without chunk framing */
-    H1_END,    /* message complete; msg->fields holds the trailers (n = 0 if none). The reader is ready
+    H1_BODY, /* step.body is the next part of the body, as sent by the peer, without chunk framing */
+    H1_END, /* message complete; msg->fields holds the trailers (n = 0 if none). The reader is ready
                   for the next message unless the message said HTTP_BODY_CLOSE or TUNNEL */
     H1_REFUSE, /* step.reason and step.status say why; the connection can only be closed */
 };
 
 struct h1_step {
     enum h1_event event;
-    size_t used;      /* bytes of the input that this event consumed, also with H1_MORE; with H1_HEAD at most
-                         4 more than msg->head_bytes: empty lines in front */
+    /* Bytes of the input that this event consumed, also with H1_MORE. With H1_HEAD up to 4 more than
+     * msg->head_bytes: empty lines in front of a request. */
+    size_t used;
     struct span body; /* H1_BODY */
     enum reason reason;
     uint16_t status; /* H1_REFUSE on requests: 400 408 413 414 501 505 ...; on responses 502 */
@@ -45,18 +46,18 @@ struct h1_reader {
     uint64_t body_bytes;            /* of this message so far */
     uint32_t scanned;               /* of an incomplete head or trailer block */
     uint8_t state;
-    uint8_t body;                   /* enum http_body of the current message */
+    uint8_t body; /* enum http_body of the current message */
     uint8_t chunk_digits;
     bool response;
-    bool head_request;              /* response: it answers a HEAD */
-    uint8_t empty_lines;            /* CRLF skipped before a request line, RFC 9112 section 2.2 */
+    bool head_request;   /* response: it answers a HEAD */
+    uint8_t empty_lines; /* CRLF skipped before a request line, RFC 9112 section 2.2 */
     uint8_t reserved[2];
 };
 
 void h1_reader_init_request(struct h1_reader *reader, const struct h1_limits *limits);
 /* Before every response: the method it answers decides whether a body follows (RFC 9112 section 6.3). */
-void h1_reader_init_response(struct h1_reader *reader, const struct h1_limits *limits,
-    enum http_method request_method);
+void h1_reader_init_response(
+    struct h1_reader *reader, const struct h1_limits *limits, enum http_method request_method);
 
 /* Reads the next event out of in. msg: fields.at and fields.cap are set by the caller (its scratch);
  * the rest is written on H1_HEAD, H1_INTERIM and H1_END. Call again with the rest of the input until
@@ -74,8 +75,8 @@ void h1_reader_init_response(struct h1_reader *reader, const struct h1_limits *l
  * (framing, routing, authentication: RFC 9110 section 6.5.1) are refused.
  * Responses: the same strictness; Content-Length may be repeated with one same value only; HTTP/1.0 with
  * chunked is accepted (CLBSG-46). */
-void h1_read(struct h1_reader *reader, struct span in, struct http_msg *msg,
-    struct h1_step *ret_step);
+void h1_read(
+    struct h1_reader *reader, struct span in, struct http_msg *msg, struct h1_step *ret_step);
 
 /* The peer closed its side. H1_END if that ends the message regularly (HTTP_BODY_CLOSE), H1_MORE if the reader
  * stands between messages, else H1_REFUSE. */
@@ -93,7 +94,7 @@ void h1_raw_skip(struct h1_reader *reader, uint64_t n);
 
 /* How the head that is written continues its connection. */
 enum h1_connection {
-    H1_CONNECTION_DEFAULT,   /* persistent in 1.1: no header */
+    H1_CONNECTION_DEFAULT,    /* persistent in 1.1: no header */
     H1_CONNECTION_KEEP_ALIVE, /* said explicitly: answers to HTTP/1.0 clients */
     H1_CONNECTION_CLOSE,
     H1_CONNECTION_UPGRADE, /* with msg->upgrade */
@@ -114,5 +115,6 @@ size_t h1_write_response(const struct http_msg *msg, enum http_version version,
 /* bytes > 0. "1a2b\r\n"; the data and "\r\n" follow. Returns bytes written. */
 #define H1_CHUNK_HEAD_MAX 18u
 size_t h1_write_chunk_head(uint64_t bytes, char buf[static H1_CHUNK_HEAD_MAX]);
-/* "0\r\n", trailers (may be NULL) that are not dropped, "\r\n". Returns bytes written, or 0 if cap does not suffice. */
+/* "0\r\n", trailers (may be NULL) that are not dropped, "\r\n". Returns bytes written, or 0 if cap does
+ * not suffice. */
 size_t h1_write_last_chunk(const struct http_fields *trailers, char *buf, size_t cap);

@@ -2,33 +2,46 @@
 #include "http/h1/h1_head.h"
 
 #include "http/chars.h"
+#include "http/h1/h1_simd.h"
 
 /* A list in Connection longer than this serves only to make hop-by-hop removal expensive. */
 #define CONNECTION_OPTIONS_MAX 64u
 
-/* One header line; its CR is at end. Control characters have been refused before. */
-static inline enum reason parse_field(
-    const char *line, const char *end, struct http_header *ret_header)
+/* The end of the token at at. limit: up to where may be read; the token ends before it. */
+static inline const char *skip_token(const char *at, const char *limit)
 {
-    const char *at = line;
-    const char *value_end = end;
-    struct span name;
-
+    if (LIKELY(limit - at >= 16))
+        at += h1_letters16(at);
     while (chars_is(*at, CHARS_TOKEN)) /* ends at CR at the latest */
         at++;
-    if (UNLIKELY(at == line || *at != ':'))
-        return *line == ' ' || *line == '\t' ? REASON_OBS_FOLD : REASON_BAD_HEADER_NAME;
-    name = (struct span){line, (size_t)(at - line)};
+    return at;
+}
+
+static inline bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+/* One header line; its CR is at end, the block ends at limit. Control characters have been refused
+ * before. */
+static inline enum reason parse_field(
+    const char *line, const char *end, const char *limit, struct http_header *ret_header)
+{
+    const char *at = skip_token(line, limit);
+    struct span name = {line, (size_t)(at - line)};
+
+    if (UNLIKELY(name.len == 0 || *at != ':'))
+        return is_blank(*line) ? REASON_OBS_FOLD : REASON_BAD_HEADER_NAME;
     at++;
-    while (at < value_end && (*at == ' ' || *at == '\t'))
+    while (is_blank(*at)) /* ends at CR */
         at++;
-    while (value_end > at && (value_end[-1] == ' ' || value_end[-1] == '\t'))
-        value_end--;
+    while (end > at && is_blank(end[-1]))
+        end--;
     *ret_header = (struct http_header){
         .name = name.ptr,
         .value = at,
         .name_len = (uint32_t)name.len,
-        .value_len = (uint32_t)(value_end - at),
+        .value_len = (uint32_t)(end - at),
         .id = (uint16_t)http_name_find(name),
     };
     return REASON_NONE;
@@ -113,13 +126,14 @@ static enum reason parse_fields(const struct h1_scan *scan, const struct h1_limi
 {
     const char *base = scan->in.ptr;
     const char *line = scan->trailers ? base : base + scan->start_end + 2;
+    const char *limit = base + scan->at;
     struct http_header *headers = scan->fields->at;
 
     if (scan->n_lines > MIN(limits->n_headers, scan->fields->cap))
         return scan->response ? REASON_RESPONSE_TOO_LONG : REASON_TOO_MANY_HEADERS;
     for (uint32_t i = 0; i < scan->n_lines; i++) {
         const char *end = base + headers[i].value_len;
-        enum reason reason = parse_field(line, end, &headers[i]);
+        enum reason reason = parse_field(line, end, limit, &headers[i]);
 
         if (UNLIKELY(reason != REASON_NONE))
             return reason;
@@ -191,8 +205,8 @@ static enum reason finish_request(const struct h1_facts *facts, struct http_msg 
         msg->body = HTTP_BODY_LENGTH;
         msg->content_length = facts->length;
     }
-    empty = msg->body == HTTP_BODY_NONE ||
-            (msg->body == HTTP_BODY_LENGTH && msg->content_length == 0);
+    empty =
+        msg->body == HTTP_BODY_NONE || (msg->body == HTTP_BODY_LENGTH && msg->content_length == 0);
     /* RFC 9110 section 10.1.1: nothing to wait for without a body or in 1.0 */
     msg->expect_continue = facts->expects && !empty && msg->version == HTTP_VERSION_1_1;
     if (empty && wants_upgrade(facts, msg))

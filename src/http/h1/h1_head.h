@@ -8,17 +8,17 @@
 #include "http/h1/h1.h"
 
 enum h1_state {
-    H1_STATE_HEAD,      /* between messages, or in a head that is incomplete */
-    H1_STATE_LENGTH,    /* body by Content-Length */
-    H1_STATE_CLOSE,     /* body until the peer closes */
-    H1_STATE_TUNNEL,    /* the same, unlimited */
-    H1_STATE_END,       /* H1_END is due */
-    H1_STATE_REFUSED,   /* left: status, chunk_digits: reason */
-    H1_STATE_TRAILERS,  /* behind the last chunk */
+    H1_STATE_HEAD,     /* between messages, or in a head that is incomplete */
+    H1_STATE_LENGTH,   /* body by Content-Length */
+    H1_STATE_CLOSE,    /* body until the peer closes */
+    H1_STATE_TUNNEL,   /* the same, unlimited */
+    H1_STATE_END,      /* H1_END is due */
+    H1_STATE_REFUSED,  /* left: status, chunk_digits: reason */
+    H1_STATE_TRAILERS, /* behind the last chunk */
     H1_STATE_CHUNK_DATA,
-    H1_STATE_CHUNK_CR,  /* behind the data */
+    H1_STATE_CHUNK_CR, /* behind the data */
     H1_STATE_CHUNK_LF,
-    H1_STATE_SIZE,      /* digits of a chunk size */
+    H1_STATE_SIZE, /* digits of a chunk size */
     H1_STATE_SIZE_LF,
     H1_STATE_EXT_SPACE, /* in front of ';' */
     H1_STATE_EXT_BEGIN, /* behind ';' */
@@ -36,13 +36,14 @@ enum h1_state {
 struct h1_scan {
     struct span in;
     const struct h1_limits *limits;
-    struct http_fields *fields; /* value_len of each header line, as long as there is room, gets the offset of
+    struct http_fields
+        *fields;      /* value_len of each header line, as long as there is room, gets the offset of
                                    its CR; only if the search began at 0 */
-    size_t at;                  /* next byte to look at */
-    size_t line;                /* start of the line it is in */
-    size_t start_end;           /* offset of the CR of the start line */
-    uint32_t n_lines;           /* header lines seen */
-    bool trailers;              /* no start line */
+    size_t at;        /* next byte to look at */
+    size_t line;      /* start of the line it is in */
+    size_t start_end; /* offset of the CR of the start line */
+    uint32_t n_lines; /* header lines seen */
+    bool trailers;    /* no start line */
     bool response;
     bool done; /* at is behind the empty line */
 };

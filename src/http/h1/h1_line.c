@@ -59,8 +59,8 @@ static enum reason parse_absolute(struct span target, struct http_msg *msg)
     split_query(span_from(rest, n), msg);
     /* RFC 9112 section 3.2.4: OPTIONS without a path means the server as a whole */
     if (msg->path.len == 0)
-        msg->path = msg->method == HTTP_METHOD_OPTIONS && !msg->has_query ? SPAN_LIT("*")
-                                                                          : SPAN_LIT("/");
+        msg->path =
+            msg->method == HTTP_METHOD_OPTIONS && !msg->has_query ? SPAN_LIT("*") : SPAN_LIT("/");
     return REASON_NONE;
 }
 

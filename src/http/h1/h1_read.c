@@ -194,8 +194,8 @@ static void read_until_close(struct h1_reader *reader, struct span in, struct h1
     if (reader->state == H1_STATE_TUNNEL)
         room = UINT64_MAX;
     if (in.len > 0 && room == 0)
-        refuse(reader, REASON_BODY_TOO_LARGE, refusal_status(reader, REASON_BODY_TOO_LARGE),
-            ret_step);
+        refuse(
+            reader, REASON_BODY_TOO_LARGE, refusal_status(reader, REASON_BODY_TOO_LARGE), ret_step);
     else
         give_body(reader, in, room, ret_step);
 }

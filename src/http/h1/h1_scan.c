@@ -3,79 +3,34 @@
  * One pass over the bytes stops at control characters only; what is left between them is a line.
  * Thus the parser behind it need not look for ends of lines or for control characters again.
  */
+#include "http/chars.h"
 #include "http/h1/h1_head.h"
+#include "http/h1/h1_simd.h"
 
 #define SCAN_BLOCK 64u
 
-#ifdef __SSE2__
-# include <emmintrin.h>
-
-/* Bit i: p[i] is a control character other than tab. */
-static inline uint64_t control_mask16(const char *p)
-{
-    __m128i bytes = _mm_loadu_si128((const __m128i *)p);
-    __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1f)), bytes);
-    __m128i tab = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\t'));
-    __m128i del = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f));
-
-    return (uint64_t)(uint32_t)_mm_movemask_epi8(_mm_or_si128(_mm_andnot_si128(tab, low), del));
-}
-#else
-/* Eight bytes at once: bit 7 of each byte of the result says whether it is a control character. */
-static inline uint64_t control_bytes8(const char *p)
-{
-    const uint64_t ones = 0x0101010101010101u;
-    const uint64_t low7 = 0x7f * ones;
-    uint64_t bytes, seven, low, tab, del;
-
-    memcpy(&bytes, p, sizeof(bytes));
-# if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    bytes = __builtin_bswap64(bytes);
-# endif
-    seven = bytes & low7;
-    low = ~(seven + 0x60 * ones);                /* < 0x20 */
-    tab = ~((seven ^ ('\t' * ones)) + low7);     /* == tab */
-    del = ~((seven ^ low7) + low7);              /* == 0x7f */
-    return ((low & ~tab) | del) & ~bytes & (0x80 * ones);
-}
-
-static inline uint64_t control_mask16(const char *p)
-{
-    uint64_t mask = 0;
-
-    for (unsigned half = 0; half < 2; half++) {
-        /* gathers the top bits of eight bytes into one byte */
-        uint64_t bits = (control_bytes8(p + half * 8) >> 7) * 0x0102040810204080u >> 56;
-
-        mask |= bits << (half * 8);
-    }
-    return mask;
-}
-#endif
-
-/* Of the first n bytes, n <= SCAN_BLOCK. */
-static uint64_t control_mask_tail(const char *p, size_t n)
+/* The last n bytes of total, n < SCAN_BLOCK. */
+static uint64_t odd_mask_tail(const char *p, size_t n, size_t total)
 {
     uint64_t mask = 0;
     size_t at = 0;
 
     for (; at + 16 <= n; at += 16)
-        mask |= control_mask16(p + at) << at;
-    if (at < n) {
-        char rest[16] = {0};
-
-        memcpy(rest, p + at, n - at);
-        mask |= (control_mask16(rest) & ((1u << (n - at)) - 1)) << at;
-    }
+        mask |= h1_odd_mask16(p + at) << at;
+    if (at < n && total >= 16) /* the last 16 bytes, without those looked at before */
+        return mask | h1_odd_mask16(p + n - 16) >> (16 - (n - at)) << at;
+    for (; at < n; at++)
+        mask |= (uint64_t)!chars_is(p[at], CHARS_VALUE) << at;
     return mask;
 }
 
-static inline uint64_t control_mask(const char *p, size_t n)
+/* Bit i: p[at + i] may be a control character. */
+static inline uint64_t odd_mask(const char *p, size_t at, size_t n)
 {
-    if (LIKELY(n >= SCAN_BLOCK))
-        return control_mask16(p) | control_mask16(p + 16) << 16 | control_mask16(p + 32) << 32 |
-               control_mask16(p + 48) << 48;
-    return control_mask_tail(p, n);
+    if (UNLIKELY(n - at < SCAN_BLOCK))
+        return odd_mask_tail(p + at, n - at, n);
+    return h1_odd_mask16(p + at) | h1_odd_mask16(p + at + 16) << 16 |
+           h1_odd_mask16(p + at + 32) << 32 | h1_odd_mask16(p + at + 48) << 48;
 }
 
 /* Offset that a line beginning at line, with its end, may not reach. */
@@ -116,60 +71,97 @@ static enum reason bad_control(const struct h1_scan *scan, size_t pos)
                : REASON_BAD_REQUEST_LINE;
 }
 
-/* What a control character at pos, where a line end should be, is refused for. bound: of its line. */
-static enum reason refuse_control(const struct h1_scan *scan, size_t pos, size_t bound)
+static inline bool is_line_end(const char *p)
 {
-    bool pair_begins = scan->in.ptr[pos] == '\r';
+    uint16_t pair, crlf;
 
-    return pos + pair_begins >= bound ? too_long(scan, bound) : bad_control(scan, pos);
+    memcpy(&pair, p, sizeof(pair));
+    memcpy(&crlf, "\r\n", sizeof(crlf));
+    return pair == crlf;
 }
 
-/* A line whose CR is at cr has ended; it is not the empty one. */
-static inline void note_line(struct h1_scan *scan, size_t cr)
+/* What the search changes with every line, apart so that it stays in registers. */
+struct scan_lines {
+    struct h1_limits limits;
+    struct http_fields fields;
+    size_t line;      /* start of the current line */
+    size_t bound;     /* offset that the end of the current line may not reach */
+    size_t start_end; /* of the start line */
+    uint32_t number;  /* of the current line; the start line has the number before 0 */
+};
+
+/* A line whose CR is at cr is as it should be. */
+static inline void pass_line(struct scan_lines *lines, size_t cr, size_t n)
 {
-    if (UNLIKELY(scan->line == 0 && !scan->trailers)) {
-        scan->start_end = cr;
-        return;
+    if (LIKELY(lines->number < lines->fields.cap))
+        lines->fields.at[lines->number].value_len = (uint32_t)cr;
+    else if (lines->number == UINT32_MAX)
+        lines->start_end = cr;
+    lines->number++;
+    lines->line = cr + 2;
+    lines->bound = MIN(n, line_bound(&lines->limits, lines->line, false));
+}
+
+/* Passes the lines that end in one block. Returns the offset of the first control character that does not
+ * end a line: of the empty line, an error, a CR that is the last byte; n if there is none. */
+static inline size_t pass_block(struct scan_lines *lines, const char *p, size_t block, size_t n)
+{
+    for (uint64_t mask = odd_mask(p, block, n); mask != 0; mask &= mask - 1) {
+        size_t pos = block + (unsigned)__builtin_ctzll(mask);
+
+        if (pos + 1 == lines->line)
+            continue; /* LF */
+        if (LIKELY(pos + 1 < lines->bound && is_line_end(p + pos) && pos != lines->line))
+            pass_line(lines, pos, n);
+        else if (!chars_is(p[pos], CHARS_VALUE)) /* neither tab nor obs-text */
+            return pos;
     }
-    if (LIKELY(scan->n_lines < scan->fields->cap))
-        scan->fields->at[scan->n_lines].value_len = (uint32_t)cr;
-    scan->n_lines++;
+    return n;
+}
+
+/* The same for all blocks. */
+static size_t pass_lines(struct h1_scan *scan, size_t n)
+{
+    bool first = scan->line == 0 && !scan->trailers;
+    size_t stop = n;
+    struct scan_lines lines = {
+        .limits = *scan->limits,
+        .fields = *scan->fields,
+        .line = scan->line,
+        .bound = MIN(n, line_bound(scan->limits, scan->line, first)),
+        .number = scan->n_lines - first,
+    };
+
+    for (size_t block = scan->at; block < n && stop == n; block += SCAN_BLOCK)
+        stop = pass_block(&lines, scan->in.ptr, block, n);
+    if (first && lines.line > 0)
+        scan->start_end = lines.start_end;
+    scan->line = lines.line;
+    scan->n_lines = lines.number + (lines.line == 0 && !scan->trailers);
+    return stop;
 }
 
 enum reason h1_scan_lines(struct h1_scan *scan)
 {
-    const struct h1_limits *limits = scan->limits;
+    size_t n = MIN(scan->in.len, (size_t)scan->limits->head_bytes + 1);
+    size_t pos = pass_lines(scan, n);
+    size_t bound = line_bound(scan->limits, scan->line, scan->line == 0 && !scan->trailers);
     const char *p = scan->in.ptr;
-    size_t n = MIN(scan->in.len, (size_t)limits->head_bytes + 1);
-    size_t bound = line_bound(limits, scan->line, scan->line == 0 && !scan->trailers);
 
-    for (size_t block = scan->at; block < n; block += SCAN_BLOCK) {
-        uint64_t mask = control_mask(p + block, n - block);
-
-        while (mask != 0) {
-            size_t pos = block + (unsigned)__builtin_ctzll(mask);
-            size_t next = pos + 1;
-
-            mask &= mask - 1;
-            if (next == scan->line)
-                continue; /* LF of a line end across two blocks */
-            if (p[pos] == '\r' && next == n && pos < bound) {
-                scan->at = pos;
-                return REASON_NONE;
-            }
-            if (UNLIKELY(p[pos] != '\r' || next >= bound || p[next] != '\n'))
-                return refuse_control(scan, pos, bound);
-            if (pos == scan->line && (pos > 0 || scan->trailers)) {
-                scan->done = true;
-                scan->at = pos + 2;
-                return REASON_NONE;
-            }
-            note_line(scan, pos);
-            scan->line = pos + 2;
-            bound = line_bound(limits, scan->line, false);
-            mask &= mask - (pos - block < SCAN_BLOCK - 1); /* its LF */
-        }
-    }
-    scan->at = MAX(scan->at, n);
-    return n > bound ? too_long(scan, bound) : REASON_NONE;
+    scan->at = MAX(scan->at, pos);
+    if (pos >= bound)
+        return n > bound ? too_long(scan, bound) : REASON_NONE;
+    if (pos == n)
+        return REASON_NONE;
+    if (p[pos] != '\r')
+        return bad_control(scan, pos);
+    if (pos + 1 == n)
+        return REASON_NONE; /* before anything is said about it, the next byte must come */
+    if (pos + 1 >= bound)
+        return too_long(scan, bound);
+    if (p[pos + 1] != '\n')
+        return bad_control(scan, pos);
+    scan->done = true;
+    scan->at = pos + 2;
+    return REASON_NONE;
 }

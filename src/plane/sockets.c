@@ -1,0 +1,129 @@
+#include "engine/net.h"
+#include "plane/plane.h"
+
+#include <unistd.h>
+
+static struct span socket_key(const struct addr *addr, bool udp, char buf[static 64])
+{
+    struct text text;
+    char ip[ADDR_TEXT_MAX];
+
+    text_init_fixed(&text, buf, 64);
+    text_add(&text, udp ? SPAN_LIT("udp ") : SPAN_LIT("tcp "));
+    text_add(&text, (struct span){ip, addr_format(addr, ip)});
+    return text_span(&text);
+}
+
+static struct plane_socket *socket_add(struct plane *plane, const struct addr *addr, bool udp)
+{
+    struct plane_socket *socket =
+        base_zalloc(sizeof(*socket) + plane->n_workers * sizeof(socket->fds[0]));
+    char buf[64];
+    struct span key = socket_key(addr, udp, buf);
+
+    socket->key = base_strndup(key.ptr, key.len);
+    socket->addr = *addr;
+    socket->udp = udp;
+    for (unsigned i = 0; i < plane->n_workers; i++)
+        socket->fds[i] = -1;
+    map_set(&plane->sockets, span_of(socket->key), socket);
+    return socket;
+}
+
+static void socket_free(struct plane *plane, struct plane_socket *socket)
+{
+    map_remove(&plane->sockets, span_of(socket->key));
+    for (unsigned i = 0; i < plane->n_workers; i++) {
+        if (socket->fds[i] >= 0)
+            close(socket->fds[i]);
+    }
+    free(socket->key);
+    free(socket);
+}
+
+/* Binds what is missing: everything for a new address, or the rest when the process that we replace had
+ * fewer workers. */
+static int socket_bind(struct plane *plane, struct plane_socket *socket)
+{
+    struct net_listen_opts opts = {.udp = socket->udp, .v6_only = true};
+
+    if (socket->udp)
+        opts.receive_bytes = 4 << 20;
+    for (unsigned i = 0; i < plane->n_workers; i++) {
+        int r = socket->fds[i] >= 0 ? 0 : net_listen(&socket->addr, &opts, &socket->fds[i]);
+
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+struct plane_socket *plane_socket_find(struct plane *plane, const struct addr *addr, bool udp)
+{
+    char buf[64];
+
+    return map_find(&plane->sockets, socket_key(addr, udp, buf));
+}
+
+int plane_socket_use(struct plane *plane, const struct addr *addr, bool udp,
+    struct plane_socket **ret_socket)
+{
+    struct plane_socket *socket = plane_socket_find(plane, addr, udp);
+    int r;
+
+    if (!socket)
+        socket = socket_add(plane, addr, udp);
+    r = socket_bind(plane, socket);
+    if (r < 0) {
+        if (socket->users == 0)
+            socket_free(plane, socket);
+        return r;
+    }
+    socket->users++;
+    *ret_socket = socket;
+    return 0;
+}
+
+void plane_socket_drop(struct plane *plane, struct plane_socket *socket)
+{
+    (void)plane;
+    assert(socket->users > 0);
+    socket->users--;
+}
+
+void plane_socket_adopt(struct plane *plane, const struct addr *addr, bool udp, unsigned index,
+    int fd)
+{
+    struct plane_socket *socket = plane_socket_find(plane, addr, udp);
+
+    if (!socket)
+        socket = socket_add(plane, addr, udp);
+    /* A process with fewer workers cannot keep all sockets: what the kernel has queued on the rest would be lost, so
+     * the caller refuses that before. */
+    if (index < plane->n_workers && socket->fds[index] < 0)
+        socket->fds[index] = fd;
+    else
+        close(fd);
+}
+
+void plane_sockets_trim(struct plane *plane)
+{
+    struct plane_socket *socket;
+    struct span key;
+    uint32_t pos = 0;
+
+    while ((socket = map_next(&plane->sockets, &pos, &key))) {
+        if (socket->users == 0)
+            socket_free(plane, socket);
+    }
+}
+
+void plane_sockets_close(struct plane *plane)
+{
+    struct plane_socket *socket;
+    struct span key;
+    uint32_t pos = 0;
+
+    while ((socket = map_next(&plane->sockets, &pos, &key)))
+        socket_free(plane, socket);
+}

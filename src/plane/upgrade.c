@@ -1,0 +1,448 @@
+/* Binary upgrade: sockets, the resource set and UDP flows go from this process to the next one.
+ *
+ *   new -> old   hello WORKERS
+ *   old -> new   state                          one descriptor: a file with the resource set
+ *                socket tcp|udp IP:PORT FIRST   descriptors of workers FIRST, FIRST+1, ...
+ *                end
+ *   new -> old   ready                          its listeners are in place; its workers do not run yet
+ *   old          stops accepting; what arrives now waits in the sockets that both have
+ *   old -> new   udp WORKER LOCAL CLIENT SERVER GROUP SERVER-ID    one descriptor: towards the server
+ *                done
+ *
+ * TCP connections stay with the old process until they end. If the new process dies before "ready" nothing
+ * has changed; if it dies later, the sockets still wait here for the next one that says hello.
+ */
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "engine/handover.h"
+#include "engine/net.h"
+#include "plane/plane.h"
+
+#define STEP_TIME  (10 * NSEC_PER_SEC)
+#define READY_TIME (120 * NSEC_PER_SEC)
+
+struct upgrade {
+    struct plane *plane;
+    struct acceptor acceptor;
+    struct engine_io peer; /* the process that is taking over; fd -1: none */
+    bool giving;           /* workers are giving up their sockets */
+    int fd;
+};
+
+/* UDP flows that one worker gave up. */
+struct flow_list {
+    struct text lines; /* one line per descriptor */
+    int *fds;          /* owned */
+    uint32_t n, cap;
+    unsigned worker;
+};
+
+/* ---- the old process ---- */
+
+static void upgrade_drop_peer(struct upgrade *upgrade)
+{
+    if (upgrade->peer.fd < 0)
+        return;
+    engine_unwatch(upgrade->plane->engine, &upgrade->peer);
+    close(upgrade->peer.fd);
+    upgrade->peer.fd = -1;
+}
+
+static int send_text(int sock, const char *line)
+{
+    return handover_send(sock, span_of(line), NULL, 0, STEP_TIME);
+}
+
+static int send_state(struct plane *plane, int sock)
+{
+    struct text text;
+    int fd = memfd_create("openslb-state", MFD_CLOEXEC);
+    int r = 0;
+
+    if (fd < 0)
+        return -errno;
+    text_init(&text, SIZE_MAX);
+    builder_encode(plane->builder, &text);
+    for (size_t at = 0; at < text.len && r == 0;) {
+        ssize_t n = write(fd, text.ptr + at, text.len - at);
+
+        r = n < 0 ? -errno : 0;
+        at += n > 0 ? (size_t)n : 0;
+    }
+    text_done(&text);
+    if (r == 0)
+        r = handover_send(sock, SPAN_LIT("state"), &fd, 1, STEP_TIME);
+    close(fd);
+    return r;
+}
+
+static int send_socket(struct plane *plane, int sock, const struct plane_socket *socket)
+{
+    for (unsigned first = 0; first < plane->n_workers; first += HANDOVER_FDS_MAX) {
+        unsigned n = MIN(plane->n_workers - first, HANDOVER_FDS_MAX);
+        char line[128];
+        int r;
+
+        (void)snprintf(line, sizeof(line), "socket %s %u", socket->key, first);
+        r = handover_send(sock, span_of(line), socket->fds + first, n, STEP_TIME);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static int send_all(struct plane *plane, int sock)
+{
+    struct plane_socket *socket;
+    struct span key;
+    uint32_t pos = 0;
+    int r = send_state(plane, sock);
+
+    while (r == 0 && (socket = map_next(&plane->sockets, &pos, &key)))
+        r = send_socket(plane, sock, socket);
+    return r < 0 ? r : send_text(sock, "end");
+}
+
+static void flow_add(void *arg, const struct l4_udp_flow_state *flow)
+{
+    struct flow_list *list = arg;
+    char local[ADDR_TEXT_MAX], client[ADDR_TEXT_MAX], server[ADDR_TEXT_MAX];
+
+    if (list->n == list->cap) {
+        list->cap = list->cap > 0 ? list->cap * 2 : 64;
+        list->fds = base_realloc(list->fds, list->cap * sizeof(int));
+    }
+    text_addf(&list->lines, "udp %u %.*s %.*s %.*s %s %s\n", list->worker,
+        (int)addr_format(&flow->local, local), local, (int)addr_format(&flow->client, client),
+        client, (int)addr_format(&flow->server, server), server, flow->group_id, flow->server_id);
+    list->fds[list->n++] = flow->upstream_fd;
+}
+
+static void worker_give_up(struct plane_worker *w, void *arg)
+{
+    struct flow_list *list = (struct flow_list *)arg + w->worker->index;
+
+    list->worker = w->worker->index;
+    plane_worker_stop_accepting(w);
+    for (uint32_t i = 0; i < w->n_listeners; i++) {
+        struct l4_listener *listener = w->listeners[i].l4;
+
+        if (listener && listener->conf && listener->conf->protocol == PROTOCOL_UDP)
+            l4_export_udp(listener, flow_add, list);
+    }
+}
+
+static int send_flows(int sock, struct flow_list *list)
+{
+    struct span lines = text_span(&list->lines);
+    struct span line;
+    int r = 0;
+
+    for (uint32_t i = 0; i < list->n; i++) {
+        if (r == 0 && span_next(&lines, '\n', &line))
+            r = handover_send(sock, line, &list->fds[i], 1, STEP_TIME);
+        close(list->fds[i]);
+    }
+    text_done(&list->lines);
+    free(list->fds);
+    return r;
+}
+
+static void upgrade_given_up(struct plane *plane, void *arg)
+{
+    struct upgrade *upgrade = plane->upgrade;
+    struct flow_list *lists = arg;
+    int r = 0;
+
+    for (unsigned i = 0; i < plane->n_workers; i++) {
+        int sent = send_flows(upgrade->peer.fd, &lists[i]);
+
+        r = r < 0 ? r : sent;
+    }
+    free(lists);
+    if (r == 0)
+        r = send_text(upgrade->peer.fd, "done");
+    upgrade->giving = false;
+    upgrade_drop_peer(upgrade);
+    if (r < 0) {
+        log_line(LOG_ERROR,
+            "hand-over: the next process went away (%s); sockets wait for another one",
+            strerror(-r));
+        return;
+    }
+    log_line(LOG_NOTICE, "hand-over: done; finishing what is open");
+    plane_replaced(plane);
+}
+
+static void upgrade_on_peer(struct engine *engine, struct engine_io *io)
+{
+    struct upgrade *upgrade = container_of(io, struct upgrade, peer);
+    struct plane *plane = upgrade->plane;
+    struct flow_list *lists;
+    char text[HANDOVER_TEXT_MAX];
+    int fds[HANDOVER_FDS_MAX];
+    unsigned n_fds;
+    size_t len;
+    int r;
+
+    (void)engine;
+    if (!io->readable || upgrade->giving)
+        return;
+    r = handover_recv(io->fd, text, &len, fds, &n_fds, 0);
+    if (r == -ETIMEDOUT || r == -EAGAIN)
+        return;
+    if (r < 0 || !span_eq((struct span){text, len}, SPAN_LIT("ready"))) {
+        log_line(LOG_WARNING, "hand-over: the next process gave up; going on");
+        upgrade_drop_peer(upgrade);
+        return;
+    }
+    lists = base_calloc(plane->n_workers, sizeof(*lists));
+    for (unsigned i = 0; i < plane->n_workers; i++)
+        text_init(&lists[i].lines, SIZE_MAX);
+    upgrade->giving = true;
+    plane_on_workers(plane, worker_give_up, upgrade_given_up, lists);
+}
+
+/* "hello N": 0 when N workers can take over what ours have. */
+static int check_hello(struct plane *plane, int sock)
+{
+    char text[HANDOVER_TEXT_MAX];
+    int fds[HANDOVER_FDS_MAX];
+    struct span line;
+    uint64_t n_workers;
+    unsigned n_fds;
+    size_t len;
+    int r = handover_recv(sock, text, &len, fds, &n_fds, STEP_TIME);
+
+    if (r < 0)
+        return r;
+    line = (struct span){text, len};
+    if (!span_starts_with(line, SPAN_LIT("hello ")) ||
+        span_parse_u64(span_from(line, 6), &n_workers) < 0)
+        return -EPROTO;
+    if (n_workers >= plane->n_workers)
+        return 0;
+    /* Connections that wait in the sockets of the workers that are too many would be lost. */
+    (void)!send_text(sock, "refused the old process has more workers");
+    return -EINVAL;
+}
+
+static void upgrade_accept(void *arg, struct acceptor *acceptor, int fd, const struct addr *peer)
+{
+    struct upgrade *upgrade = arg;
+    struct plane *plane = upgrade->plane;
+    int r;
+
+    (void)acceptor;
+    (void)peer;
+    if (upgrade->peer.fd >= 0 || plane->stopping || plane->changing) {
+        close(fd);
+        return;
+    }
+    r = check_hello(plane, fd);
+    if (r == 0)
+        r = send_all(plane, fd);
+    if (r == 0) {
+        upgrade->peer = (struct engine_io){.fd = fd};
+        r = engine_watch(plane->engine, &upgrade->peer, upgrade_on_peer);
+    }
+    if (r < 0) {
+        log_line(LOG_WARNING, "hand-over: refused or failed: %s", strerror(-r));
+        upgrade->peer.fd = -1;
+        close(fd);
+    }
+}
+
+struct upgrade *upgrade_new(struct plane *plane, const char *path)
+{
+    struct upgrade *upgrade = base_zalloc(sizeof(*upgrade));
+    int r = handover_listen(path, &upgrade->fd);
+
+    upgrade->plane = plane;
+    upgrade->peer.fd = -1;
+    if (r == 0) {
+        r = acceptor_start(&upgrade->acceptor, plane->engine, upgrade->fd, upgrade_accept,
+            upgrade);
+        if (r < 0)
+            close(upgrade->fd);
+    }
+    if (r < 0) {
+        free(upgrade);
+        errno = -r;
+        return NULL;
+    }
+    return upgrade;
+}
+
+struct upgrade *upgrade_free(struct upgrade *upgrade)
+{
+    if (!upgrade)
+        return NULL;
+    upgrade_drop_peer(upgrade);
+    acceptor_stop(&upgrade->acceptor);
+    close(upgrade->fd);
+    free(upgrade);
+    return NULL;
+}
+
+/* ---- the new process ---- */
+
+static int read_state(int fd, struct text *ret_state)
+{
+    int r = 0;
+
+    if (lseek(fd, 0, SEEK_SET) < 0)
+        return -errno;
+    for (;;) {
+        char buf[65536];
+        ssize_t n = read(fd, buf, sizeof(buf));
+
+        if (n < 0)
+            r = -errno;
+        if (n <= 0)
+            return r;
+        text_add(ret_state, (struct span){buf, (size_t)n});
+    }
+}
+
+/* "socket tcp IP:PORT FIRST" */
+static int adopt_sockets(struct plane *plane, struct span line, const int *fds, unsigned n_fds)
+{
+    struct span protocol, text, number;
+    struct addr addr;
+    uint64_t first;
+    bool udp;
+
+    if (!span_next(&line, ' ', &protocol) || !span_next(&line, ' ', &text) ||
+        !span_next(&line, ' ', &number) || addr_parse(text, &addr) < 0 ||
+        span_parse_u64(number, &first) < 0)
+        return -EPROTO;
+    udp = span_eq(protocol, SPAN_LIT("udp"));
+    for (unsigned i = 0; i < n_fds; i++)
+        plane_socket_adopt(plane, &addr, udp, (unsigned)first + i, fds[i]);
+    return 0;
+}
+
+static int take_message(struct plane *plane, struct span line, const int *fds, unsigned n_fds,
+    struct text *state)
+{
+    int r;
+
+    if (span_starts_with(line, SPAN_LIT("socket ")))
+        return adopt_sockets(plane, span_from(line, 7), fds, n_fds);
+    if (span_eq(line, SPAN_LIT("state")) && n_fds == 1) {
+        r = read_state(fds[0], state);
+        close(fds[0]);
+        return r;
+    }
+    for (unsigned i = 0; i < n_fds; i++)
+        close(fds[i]);
+    log_line(LOG_ERROR, "hand-over: %.*s", SPAN_ARG(line));
+    return -EPROTO;
+}
+
+int upgrade_ask(struct plane *plane, const char *path, struct text *ret_state, int *ret_sock)
+{
+    char text[HANDOVER_TEXT_MAX], hello[32];
+    int fds[HANDOVER_FDS_MAX];
+    unsigned n_fds;
+    size_t len;
+    int sock;
+    int r = handover_connect(path, &sock);
+
+    if (r == -ECONNREFUSED)
+        return -ENOENT;
+    if (r < 0)
+        return r;
+    (void)snprintf(hello, sizeof(hello), "hello %u", plane->n_workers);
+    r = send_text(sock, hello);
+    while (r == 0) {
+        r = handover_recv(sock, text, &len, fds, &n_fds, STEP_TIME);
+        if (r == 0 && span_eq((struct span){text, len}, SPAN_LIT("end"))) {
+            *ret_sock = sock;
+            return 0;
+        }
+        if (r == 0)
+            r = take_message(plane, (struct span){text, len}, fds, n_fds, ret_state);
+    }
+    close(sock);
+    return r;
+}
+
+static struct l4_listener *find_udp_listener(const struct plane_worker *w, const struct addr *local)
+{
+    static const uint8_t any[16];
+
+    for (uint32_t i = 0; i < w->n_listeners; i++) {
+        struct l4_listener *listener = w->listeners[i].l4;
+
+        if (!listener || listener->conf->protocol != PROTOCOL_UDP ||
+            listener->conf->port != local->port)
+            continue;
+        for (uint32_t b = 0; b < listener->conf->bind.n; b++) {
+            const struct addr *bind = &FIELD_ITEMS(listener->conf->bind, struct addr)[b];
+
+            if (bind->family == local->family &&
+                (memcmp(bind->ip, local->ip, 16) == 0 || memcmp(bind->ip, any, 16) == 0))
+                return listener;
+        }
+    }
+    return NULL;
+}
+
+/* "udp WORKER LOCAL CLIENT SERVER GROUP SERVER-ID"; ids have no spaces. */
+static void adopt_flow(struct plane *plane, struct span line, int fd)
+{
+    struct span worker, local, client, server, group, id;
+    struct l4_udp_flow_state flow = {.upstream_fd = fd};
+    struct l4_listener *listener = NULL;
+    char group_id[SNAPSHOT_ID_MAX + 1], server_id[SNAPSHOT_ID_MAX + 1];
+    uint64_t index;
+
+    if (span_next(&line, ' ', &worker) && span_next(&line, ' ', &local) &&
+        span_next(&line, ' ', &client) && span_next(&line, ' ', &server) &&
+        span_next(&line, ' ', &group) && span_next(&line, ' ', &id) &&
+        span_parse_u64(worker, &index) == 0 && index < plane->n_workers &&
+        addr_parse(local, &flow.local) == 0 && addr_parse(client, &flow.client) == 0 &&
+        addr_parse(server, &flow.server) == 0 && group.len <= SNAPSHOT_ID_MAX &&
+        id.len <= SNAPSHOT_ID_MAX)
+        listener = find_udp_listener(&plane->workers[index], &flow.local);
+    if (!listener) {
+        close(fd);
+        return;
+    }
+    (void)snprintf(group_id, sizeof(group_id), "%.*s", SPAN_ARG(group));
+    (void)snprintf(server_id, sizeof(server_id), "%.*s", SPAN_ARG(id));
+    flow.group_id = group_id;
+    flow.server_id = server_id;
+    /* A flow that cannot be adopted begins anew with its next datagram. */
+    (void)!l4_import_udp(listener, &flow);
+}
+
+int upgrade_ready(struct plane *plane, int sock)
+{
+    char text[HANDOVER_TEXT_MAX];
+    int fds[HANDOVER_FDS_MAX];
+    unsigned n_fds;
+    size_t len;
+    int r = send_text(sock, "ready");
+
+    while (r == 0) {
+        struct span line;
+
+        r = handover_recv(sock, text, &len, fds, &n_fds, READY_TIME);
+        if (r < 0)
+            break;
+        line = (struct span){text, len};
+        if (span_eq(line, SPAN_LIT("done")))
+            break;
+        if (n_fds == 1 && span_starts_with(line, SPAN_LIT("udp ")))
+            adopt_flow(plane, span_from(line, 4), fds[0]);
+        else
+            r = -EPROTO;
+    }
+    close(sock);
+    return r;
+}
