@@ -80,11 +80,14 @@ static void udp_active(struct udp_flow *f)
     timer_renew(&f->timer, engine_now(udp_l4(f)->engine) + f->idle_ns);
 }
 
-/* A failing call may be the fault plan's invention, behind which no edge will come. */
-static void udp_not_readable(struct l4 *l4, struct engine_io *io)
+/* The last call found less than it had room for: n, of max. */
+static void udp_note_read(struct engine *engine, struct engine_io *io, int n, uint32_t max)
 {
+    if (n >= 0 && (uint32_t)n >= max)
+        return;
+    /* A test's invention has no edge behind it. */
     if (sys_fault_hit())
-        engine_again(l4->engine, io);
+        engine_again(engine, io);
     else
         io->readable = false;
 }
@@ -173,19 +176,14 @@ static void udp_on_server_ready(struct engine *engine, struct engine_io *io)
         udp_begin_replies(batch, f);
         max = MIN(UDP_SLOTS - batch->n_held, UDP_REPLIES);
         n = udp_batch_recv(batch, io->fd, batch->n_held, max, false);
-        if (n == -EAGAIN) {
-            udp_not_readable(udp_l4(f), io);
+        udp_note_read(engine, io, n, max);
+        if (n == -EAGAIN)
             return;
-        }
         if (n < 0) {
             udp_failed(f, n);
             return;
         }
         udp_take_replies(batch, f, (uint32_t)n);
-        if ((uint32_t)n < max) {
-            udp_not_readable(udp_l4(f), io);
-            return;
-        }
     }
     if (io->readable)
         engine_again(engine, io);
@@ -361,12 +359,9 @@ static void udp_on_socket_ready(struct engine *engine, struct engine_io *io)
 
         udp_send_replies(l4->batch); /* the slots are wanted */
         n = udp_batch_recv(l4->batch, io->fd, 0, UDP_SLOTS, true);
+        udp_note_read(engine, io, n, UDP_SLOTS);
         if (n > 0)
             udp_forward(socket, (uint32_t)n);
-        if (n < (int)UDP_SLOTS) {
-            udp_not_readable(l4, io);
-            return;
-        }
     }
     if (io->readable)
         engine_again(engine, io);

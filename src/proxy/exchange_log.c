@@ -71,7 +71,6 @@ static void exchange_log(const struct exchange *x, nsec now)
     record.rtt_us = x->rtt_us;
     record.status = x->status;
     record.reason = (uint16_t)x->reason;
-    record.upstream_reason = x->n_tries > 0 ? x->tries[x->n_tries - 1].reason : REASON_NONE;
     record.n_tries = x->n_tries;
     memcpy(record.tries, x->tries, x->n_tries * sizeof(x->tries[0]));
     access_log_add(x->proxy->log, x->proxy->worker->index, &record);

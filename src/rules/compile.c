@@ -46,7 +46,7 @@ static struct rules_value compile_value(
 static struct rules_condition compile_condition(
     const struct condition *condition, struct arena *arena)
 {
-    const char *const *texts = FIELD_ITEMS(condition->values, char *);
+    const char *const *texts = FIELD_ITEMS(condition->values, const char *);
     struct rules_condition result = {
         .values = arena_alloc(arena, condition->values.n * sizeof(*result.values)),
         .n = condition->values.n,

@@ -489,7 +489,7 @@ void rules_index(struct ruleset *ruleset)
     ruleset->buckets =
         alloc_lines(&ruleset->arena, (n_slots + (size_t)1) * sizeof(*ruleset->buckets));
     ruleset->bucket_mask = n_slots - 1;
-    ruleset->patterns = arena_alloc(&ruleset->arena, n_hosts * sizeof(*ruleset->patterns));
+    ruleset->patterns = arena_alloc(&ruleset->arena, n_hosts * sizeof(void *));
 
     for (uint32_t i = 0; i < ruleset->n_rules; i++)
         draft_rule(&state, i);

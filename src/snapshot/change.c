@@ -204,7 +204,7 @@ static struct upsert *change_add_upsert(
     if (change->n_upserts == change->upserts_cap) {
         change->upserts_cap = MAX(16u, 2 * change->upserts_cap);
         change->upserts =
-            base_realloc(change->upserts, change->upserts_cap * sizeof(*change->upserts));
+            base_realloc(change->upserts, change->upserts_cap * sizeof(struct upsert *));
     }
     change->upserts[change->n_upserts++] = upsert;
     (void)map_set(&change->upsert_ids[element->kind], upsert->id, upsert);
@@ -424,36 +424,42 @@ static void clear_ruleset(struct change *change, uint32_t listener)
     candidate_set_ruleset(&change->candidate, listener, NULL, NULL);
 }
 
+static void build_removals(struct change *change, uint32_t kind)
+{
+    for (uint32_t i = 0; change->gone[kind] && i < change->n_removals; i++) {
+        struct resource *before = change->removals[i].before;
+
+        if (change->removals[i].kind != kind)
+            continue;
+        change_add_item(change, (struct change_item){kind, before->slot, before, NULL});
+        if (kind == KIND_LISTENER)
+            clear_ruleset(change, before->slot);
+    }
+}
+
+static void build_upserts(struct change *change, uint32_t kind)
+{
+    for (uint32_t i = 0; change->upsert_ids[kind].n > 0 && i < change->n_upserts; i++) {
+        struct upsert *upsert = change->upserts[i];
+        struct resource *after = upsert->resource;
+
+        if (upsert->kind != kind || !after)
+            continue;
+        upsert->resource = NULL;
+        change_add_item(change, (struct change_item){kind, after->slot, upsert->before, after});
+    }
+}
+
 /* Fills tables and items. */
 static void change_build(struct change *change)
 {
     size_t n = (size_t)change->n_removals + change->n_upserts;
 
     change->candidate.items = base_calloc(MAX(n, (size_t)1), sizeof(struct change_item));
-    for (unsigned kind = 0; kind < KIND_COUNT; kind++) {
-        for (uint32_t i = 0; change->gone[kind] && i < change->n_removals; i++) {
-            const struct removal *removal = &change->removals[i];
-
-            if (removal->kind != kind)
-                continue;
-            change_add_item(
-                change, (struct change_item){kind, removal->before->slot, removal->before, NULL});
-            if (kind == KIND_LISTENER)
-                clear_ruleset(change, removal->before->slot);
-        }
-    }
-    for (unsigned kind = 0; kind < KIND_COUNT; kind++) {
-        for (uint32_t i = 0; change->upsert_ids[kind].n > 0 && i < change->n_upserts; i++) {
-            struct upsert *upsert = change->upserts[i];
-            uint32_t slot;
-
-            if (upsert->kind != kind || !upsert->resource)
-                continue;
-            slot = upsert->resource->slot;
-            change_add_item(
-                change, (struct change_item){kind, slot, upsert->before, TAKE(upsert->resource)});
-        }
-    }
+    for (uint32_t kind = 0; kind < KIND_COUNT; kind++)
+        build_removals(change, kind);
+    for (uint32_t kind = 0; kind < KIND_COUNT; kind++)
+        build_upserts(change, kind);
 }
 
 /* --- verifying ----------------------------------------------------------------------------- */

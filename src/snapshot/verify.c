@@ -200,6 +200,21 @@ static struct span specific_key(const struct rule_conf *rule, struct arena *aren
     return (struct span){key, host_len + 1 + path_len};
 }
 
+/* The rule that had the key before, or NULL. */
+static const struct rule_conf *find_rule_twin(
+    struct map *seen, struct span key, const struct rule_conf *rule, struct arena *arena)
+{
+    const struct rule_conf **entry = map_find(seen, key);
+
+    if (entry)
+        return *entry;
+    entry = arena_alloc(arena, sizeof(const struct rule_conf *));
+    assert(entry);
+    *entry = rule;
+    (void)map_set(seen, key, entry);
+    return NULL;
+}
+
 static void verify_pairs(
     struct verify *verify, const struct rule_conf *const *rules, uint32_t n_rules)
 {
@@ -210,18 +225,12 @@ static void verify_pairs(
     arena_init(&arena, NULL, 0, SIZE_MAX);
     for (uint32_t i = 0; i < n_rules; i++) {
         struct span key = specific_key(rules[i], &arena);
-        const struct rule_conf **twin = map_find(&seen, key);
+        const struct rule_conf *twin = find_rule_twin(&seen, key, rules[i], &arena);
 
-        if (!twin) {
-            twin = arena_alloc(&arena, sizeof(const struct rule_conf *));
-            assert(twin);
-            *twin = rules[i];
-            (void)map_set(&seen, key, twin);
-            continue;
-        }
         verify->resource = &rules[i]->res;
-        verify_complain(verify, &path, (struct span){0}, "have the host and the path of rule/%s",
-            (*twin)->res.id);
+        if (twin)
+            verify_complain(verify, &path, (struct span){0},
+                "have the host and the path of rule/%s", twin->res.id);
     }
     map_done(&seen);
     arena_done(&arena);

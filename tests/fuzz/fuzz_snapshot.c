@@ -7,6 +7,7 @@
 
 #define HELD 3u
 
+/* NOLINTNEXTLINE(readability-identifier-naming): libFuzzer calls it so */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void encode(const struct builder *builder, struct text *out)
@@ -74,6 +75,7 @@ static void apply(struct builder *builder, struct span json)
     check_encoding(builder);
 }
 
+/* NOLINTNEXTLINE(readability-identifier-naming): libFuzzer calls it so */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct span rest = {(const char *)data, size};

@@ -161,13 +161,13 @@ static inline void rig_turns(struct rig *rig, unsigned n)
         rig_turn(rig);
 }
 
-#define RIG_UNTIL(rig, condition)                         \
-    do {                                                  \
-        nsec give_up_at_ = clock_mono() + RIG_PATIENCE;   \
-        while (!(condition)) {                            \
-            rig_turn(rig);                                \
-            assert_true(clock_mono() < give_up_at_);      \
-        }                                                 \
+#define RIG_UNTIL(rig, condition)                       \
+    do {                                                \
+        nsec give_up_at_ = clock_mono() + RIG_PATIENCE; \
+        while (!(condition)) {                          \
+            rig_turn(rig);                              \
+            assert_true(clock_mono() < give_up_at_);    \
+        }                                               \
     } while (0)
 
 static inline void rig_done(struct rig *rig)

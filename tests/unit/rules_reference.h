@@ -289,7 +289,7 @@ static inline bool reference_condition_holds(
 {
     for (uint32_t i = 0; i < condition->values.n; i++)
         if (reference_value_holds(
-                request, condition, FIELD_ITEMS(condition->values, char *const)[i]))
+                request, condition, FIELD_ITEMS(condition->values, const char *)[i]))
             return true;
     return false;
 }
@@ -343,7 +343,7 @@ static inline const char *reference_best_host(
         const struct condition *host = reference_first(rules[i], CONDITION_HOST);
 
         for (uint32_t k = 0; host && k < host->values.n; k++) {
-            const char *value = FIELD_ITEMS(host->values, char *const)[k];
+            const char *value = FIELD_ITEMS(host->values, const char *)[k];
 
             if (!reference_value_holds(request, host, value))
                 continue;
@@ -363,7 +363,7 @@ static inline bool reference_has_host(
     if (!host || !condition)
         return !host && !condition;
     for (uint32_t i = 0; i < condition->values.n; i++) {
-        struct span value = span_of(FIELD_ITEMS(condition->values, char *const)[i]);
+        struct span value = span_of(FIELD_ITEMS(condition->values, const char *)[i]);
 
         if (span_eq(reference_host(request->source, value), span_of(host)))
             return true;
@@ -379,7 +379,7 @@ static inline size_t reference_path_rank(
     size_t best = 0;
 
     for (uint32_t i = 0; path && i < path->values.n; i++) {
-        const char *value = FIELD_ITEMS(path->values, char *const)[i];
+        const char *value = FIELD_ITEMS(path->values, const char *)[i];
         size_t rank;
 
         if (!reference_value_holds(request, path, value))

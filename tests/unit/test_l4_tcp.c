@@ -7,7 +7,7 @@ static struct rig rig;
 /* One connection as the test sees it. */
 struct pair {
     int client;
-    int server; /* -1 until accepted */
+    int server;     /* -1 until accepted */
     uint32_t index; /* of the server */
 };
 
@@ -704,8 +704,8 @@ static void failing_calls_end_the_flow(void **state)
         nsec begun_at = clock_mono();
 
         begin(2);
-        (void)snprintf(plan, sizeof(plan), "%s:%zu:%s", calls[i % 6], i / 18 + 1,
-            errors[i / 6 % 3]);
+        (void)snprintf(
+            plan, sizeof(plan), "%s:%zu:%s", calls[i % 6], i / 18 + 1, errors[i / 6 % 3]);
         pair.client = dial(&rig.at);
         assert_int_equal(sys_fault_plan(plan), 0);
         for (int k = 0; k < 12; k++) {

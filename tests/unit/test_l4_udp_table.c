@@ -28,8 +28,8 @@ static void table_finds_what_is_in_it(void **state)
     for (unsigned i = 0; i < FLOWS; i += 3)
         udp_table_remove(&table, &flows[i]);
     for (unsigned i = 0; i < FLOWS; i++)
-        assert_ptr_equal(udp_table_find(&table, &flows[i].key, flows[i].hash),
-            i % 3 == 0 ? NULL : &flows[i]);
+        assert_ptr_equal(
+            udp_table_find(&table, &flows[i].key, flows[i].hash), i % 3 == 0 ? NULL : &flows[i]);
     free(table.slots);
 }
 
@@ -51,8 +51,8 @@ static void removal_closes_the_gap(void **state)
         udp_table_remove(&table, &flows[gone]);
         assert_int_equal(table.n, 4);
         for (unsigned i = 0; i < ARRAY_LEN(hashes); i++)
-            assert_ptr_equal(udp_table_find(&table, &flows[i].key, hashes[i]),
-                i == gone ? NULL : &flows[i]);
+            assert_ptr_equal(
+                udp_table_find(&table, &flows[i].key, hashes[i]), i == gone ? NULL : &flows[i]);
         free(table.slots);
     }
 }
