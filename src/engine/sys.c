@@ -296,7 +296,7 @@ int sys_recvmmsg(int fd, struct mmsghdr *msgs, unsigned n)
 
     if (verdict < 0)
         return verdict;
-    return SYS_RETRY(recvmmsg(fd, msgs, sys_cut(n, verdict), MSG_DONTWAIT, NULL));
+    return SYS_RETRY(recvmmsg(fd, msgs, (unsigned)sys_cut(n, verdict), MSG_DONTWAIT, NULL));
 }
 
 int sys_sendmmsg(int fd, struct mmsghdr *msgs, unsigned n)
@@ -305,7 +305,8 @@ int sys_sendmmsg(int fd, struct mmsghdr *msgs, unsigned n)
 
     if (verdict < 0)
         return verdict;
-    return SYS_RETRY(sendmmsg(fd, msgs, sys_cut(n, verdict), MSG_DONTWAIT | MSG_NOSIGNAL));
+    return SYS_RETRY(
+        sendmmsg(fd, msgs, (unsigned)sys_cut(n, verdict), MSG_DONTWAIT | MSG_NOSIGNAL));
 }
 
 int sys_epoll_ctl(int epoll_fd, int op, int fd, struct epoll_event *event)

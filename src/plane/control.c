@@ -260,6 +260,7 @@ static void control_accept(void *arg, struct acceptor *acceptor, int fd, const s
         control_conn_free(NULL, cc);
         return;
     }
+    cc->conn.io.readable = false; /* its first line is an event */
     list_add_back(&control->conns, &cc->link);
 }
 

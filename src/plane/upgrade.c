@@ -190,6 +190,7 @@ static void upgrade_on_peer(struct engine *engine, struct engine_io *io)
     (void)engine;
     if (!io->readable || upgrade->giving)
         return;
+    io->readable = false;
     r = handover_recv(io->fd, text, &len, fds, &n_fds, 0);
     if (r == -ETIMEDOUT || r == -EAGAIN)
         return;
@@ -247,6 +248,7 @@ static void upgrade_accept(void *arg, struct acceptor *acceptor, int fd, const s
     if (r == 0) {
         upgrade->peer = (struct engine_io){.fd = fd};
         r = engine_watch(plane->engine, &upgrade->peer, upgrade_on_peer);
+        upgrade->peer.readable = false; /* it has more to do before it speaks */
     }
     if (r < 0) {
         log_line(LOG_WARNING, "hand-over: refused or failed: %s", strerror(-r));

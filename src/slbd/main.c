@@ -43,11 +43,15 @@ static void on_signals(struct engine *engine, struct engine_io *io)
 
 static int signals_open(struct signals *signals, struct plane *plane, const sigset_t *set)
 {
+    int r;
+
     signals->plane = plane;
     signals->io.fd = signalfd(-1, set, SFD_NONBLOCK | SFD_CLOEXEC);
     if (signals->io.fd < 0)
         return -errno;
-    return engine_watch(plane->engine, &signals->io, on_signals);
+    r = engine_watch(plane->engine, &signals->io, on_signals);
+    signals->io.readable = false; /* a signal that waits already is an event */
+    return r;
 }
 
 /* Before any thread starts, so that none of them is interrupted. */

@@ -113,20 +113,26 @@ static bool scan_skip_value(struct scan *scan, struct span *ret_value)
 }
 
 void document_where(
-    const struct document *document, const char *at, uint32_t *ret_line, uint32_t *ret_column)
+    struct document *document, const char *at, uint32_t *ret_line, uint32_t *ret_column)
 {
-    uint32_t line = 1, column = 1;
+    size_t end = (size_t)(at - document->json.ptr);
 
-    for (const char *c = document->json.ptr; c < at; c++) {
-        column = *c == '\n' ? 1 : column + 1;
-        line += *c == '\n';
+    if (end < document->known_at || document->known_line == 0) {
+        document->known_at = 0;
+        document->known_line = 1;
+        document->known_column = 1;
     }
-    *ret_line = line;
-    *ret_column = column;
+    for (; document->known_at < end; document->known_at++) {
+        bool is_end = document->json.ptr[document->known_at] == '\n';
+
+        document->known_line += is_end;
+        document->known_column = is_end ? 1 : document->known_column + 1;
+    }
+    *ret_line = document->known_line;
+    *ret_column = document->known_column;
 }
 
-static int scan_report(
-    const struct scan *scan, const struct document *document, struct errors *errors)
+static int scan_report(const struct scan *scan, struct document *document, struct errors *errors)
 {
     uint32_t line, column;
 
@@ -233,8 +239,8 @@ int document_read(struct span json, struct document *ret_document, struct errors
     return 0;
 }
 
-int document_next(const struct document *document, struct span array, size_t *pos,
-    struct span *ret_item, struct errors *errors)
+int document_next(struct document *document, struct span array, size_t *pos, struct span *ret_item,
+    struct errors *errors)
 {
     /* Up to the closing bracket, but told as a place in the document. */
     size_t start = array.ptr ? (size_t)(array.ptr - document->json.ptr) : 0;

@@ -15,6 +15,9 @@ struct document {
     struct span json; /* borrowed: the whole of it */
     uint64_t version;
     struct span upsert, remove; /* "[...]", or empty when absent */
+    /* where document_where was last asked for: what is asked next lies mostly behind it */
+    size_t known_at;
+    uint32_t known_line, known_column;
 };
 
 /* Returns 0, or -EINVAL with one error that tells line and column. */
@@ -23,9 +26,10 @@ int document_read(
 
 /* Walks an array of the document. *pos starts at 0. Returns 1 with the next element, 0 at the end, or
  * -EINVAL with an error when there is something other than a value or a comma. */
-int document_next(const struct document *document, struct span array, size_t *pos,
-    struct span *ret_item, struct errors *errors) MUST_CHECK;
+int document_next(struct document *document, struct span array, size_t *pos, struct span *ret_item,
+    struct errors *errors) MUST_CHECK;
 
-/* Lines and columns start at 1; columns count bytes. at: inside of the document or its end. */
+/* Lines and columns start at 1; columns count bytes. at: inside of the document or its end. Asked from front to back, all
+ * answers together cost O(document). */
 void document_where(
-    const struct document *document, const char *at, uint32_t *ret_line, uint32_t *ret_column);
+    struct document *document, const char *at, uint32_t *ret_line, uint32_t *ret_column);

@@ -178,8 +178,8 @@ struct group_conf {
     uint32_t tries;           /* servers tried for one request or connection */
     struct field_list source; /* struct addr: local addresses towards servers, in turn */
 
-    bool
-        keepalive; /* http: reuse connections to servers; else one per request with Connection: close */
+    /* http: reuse connections to servers; else one per request with Connection: close */
+    bool keepalive;
     uint32_t keepalive_idle_ms;
     uint32_t keepalive_conns;    /* idle ones per server and worker */
     uint32_t keepalive_requests; /* per connection; 0: no limit */

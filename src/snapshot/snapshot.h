@@ -76,9 +76,10 @@ struct candidate {
     struct snapshot *snapshot; /* owned until committed */
     struct change_item *items; /* owned; removed first, then by kind in the order of the list */
     uint32_t n_items;
-    uint32_t
-        *listeners; /* owned: slots whose ruleset must be derived anew: the listener or one of its
-                                   rules changed, or a group appeared or went */
+    /* owned, ascending: slots whose ruleset must be derived anew, because the listener or one of its
+     * rules was touched (a group that appears or goes touches those that name it). They have no
+     * ruleset until it is set. */
+    uint32_t *listeners;
     uint32_t n_listeners;
 };
 
@@ -94,7 +95,7 @@ struct snapshot *builder_current(const struct builder *builder);
 
 /* Reads {"version": V, "upsert": [...], "remove": [{"kind":..., "id":...}]} (RFC 8259; duplicate keys, unknown keys and
  * trailing bytes are refused; at most SNAPSHOT_JSON_MAX). A resource is {"kind":..., "id":..., "version":..., fields}. An upsert
- * that equals what is there touches nothing. whole: the upserts are the complete set; what they lack is removed.
+ * that equals what is there, version included, touches nothing. whole: the upserts are the complete set; what they lack is removed.
  * Returns 0 and the candidate, or -EINVAL with every problem found in errors and nothing changed:
  * unknown kinds and fields, types, ranges, references to what does not exist or has the wrong protocol, two listeners on
  * one address, port and transport, two rules of one priority, removal of what is still referenced,

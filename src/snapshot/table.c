@@ -2,8 +2,10 @@
 
 void table_share(struct table *dst, const struct table *src)
 {
-    dst->n_pages = src->n_pages;
-    dst->pages = src->n_pages > 0 ? base_alloc(src->n_pages * sizeof(struct table_page *)) : NULL;
+    *dst = (struct table){.n_pages = src->n_pages};
+    if (src->n_pages == 0)
+        return;
+    dst->pages = base_alloc(src->n_pages * sizeof(struct table_page *));
     for (uint32_t i = 0; i < src->n_pages; i++) {
         dst->pages[i] = src->pages[i];
         if (dst->pages[i])

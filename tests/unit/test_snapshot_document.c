@@ -86,7 +86,7 @@ static const struct {
 };
 
 static void add_items(
-    const struct document *document, struct span array, struct text *out, struct errors *errors)
+    struct document *document, struct span array, struct text *out, struct errors *errors)
 {
     struct span item;
     size_t pos = 0;
