@@ -100,8 +100,8 @@ def nginx_buffers(scenario):
     if scenario.mode == "tcp":
         return f"tcp_nodelay on; proxy_buffer_size {'64k' if scenario.body_bytes >= LARGE else '16k'};"
     if scenario.body_bytes >= LARGE:
-        return "proxy_buffering off; proxy_buffer_size 64k;"
-    return "proxy_buffer_size 32k; proxy_buffers 8 32k;"
+        return "proxy_buffering off; proxy_buffer_size 64k; proxy_buffers 8 64k; proxy_busy_buffers_size 128k;"
+    return "proxy_buffer_size 32k; proxy_buffers 8 32k; proxy_busy_buffers_size 64k;"
 
 
 def nginx_conf(scenario, place):

@@ -9,6 +9,7 @@
 #define CONN_PIPE_BYTES      (256ul * 1024ul)
 #define CONN_SPLICE_TURN     (1024ul * 1024ul) /* per call: others wait meanwhile */
 #define CONN_BIG_CHUNK_BYTES (1024ul * 1024ul)
+#define CONN_JOIN_BYTES      1024u
 #define CONN_CHUNKS_ROW      (4ul * CHUNK_DATA_BYTES) /* a longer rest gets one chunk of its own size */
 
 void conn_env_init(
@@ -89,7 +90,7 @@ static int conn_detach(struct conn_env *env, struct conn *conn)
     if (env->gathering == conn)
         conn_end_gathering(env);
     conn_drop_queue(env, conn);
-    engine_unwatch(env->engine, &conn->io);
+    engine_forget(env->engine, &conn->io); /* connections are never another process's */
     conn->io.fd = -1;
     return fd;
 }
@@ -229,13 +230,29 @@ static void conn_add_piece(struct conn_env *env, const char *ptr, size_t len)
         env->iov[env->n_iov++] = sys_iovec(ptr, len);
 }
 
+/* Small pieces are copied behind the formatted head: the kernel takes one buffer faster than it walks a
+ * vector. */
+static bool conn_join_head(struct conn_env *env, struct span bytes)
+{
+    const struct iovec *last = &env->iov[env->n_iov - 1];
+
+    if (bytes.len > CONN_JOIN_BYTES || bytes.len > CONN_HEAD_BYTES - env->head_used ||
+        (char *)last->iov_base + last->iov_len != env->head + env->head_used)
+        return false;
+    memcpy(env->head + env->head_used, bytes.ptr, bytes.len);
+    conn_add_piece(env, env->head + env->head_used, bytes.len);
+    env->head_used += (uint32_t)bytes.len;
+    return true;
+}
+
 void conn_gather(struct conn_env *env, struct conn *conn, struct span bytes)
 {
     if (bytes.len == 0)
         return;
     conn_begin_piece(env, conn);
     env->head_reserved = 0;
-    conn_add_piece(env, bytes.ptr, bytes.len);
+    if (env->n_iov == 0 || !conn_join_head(env, bytes))
+        conn_add_piece(env, bytes.ptr, bytes.len);
 }
 
 char *conn_reserve(struct conn_env *env, struct conn *conn, size_t n)

@@ -167,14 +167,20 @@ static void engine_forget_events(struct engine *engine, const struct engine_io *
     }
 }
 
-void engine_unwatch(struct engine *engine, struct engine_io *io)
+void engine_forget(struct engine *engine, struct engine_io *io)
 {
     if (!io->watched)
         return;
-    (void)epoll_ctl(engine->epoll_fd, EPOLL_CTL_DEL, io->fd, NULL);
     io->watched = false;
     list_remove(&io->again);
     engine_forget_events(engine, io);
+}
+
+void engine_unwatch(struct engine *engine, struct engine_io *io)
+{
+    if (io->watched)
+        (void)epoll_ctl(engine->epoll_fd, EPOLL_CTL_DEL, io->fd, NULL);
+    engine_forget(engine, io);
 }
 
 void engine_again(struct engine *engine, struct engine_io *io)

@@ -80,6 +80,9 @@ int engine_watch_input(struct engine *engine, struct engine_io *io, engine_io_fn
 /* Ends watching; the caller closes the fd. Explicit EPOLL_CTL_DEL, because a descriptor that was handed
  * to another process would stay registered after close. Events of this turn for it are not delivered. */
 void engine_unwatch(struct engine *engine, struct engine_io *io);
+/* The same without the system call, for a descriptor that no other process has and that is closed next: closing
+ * takes it out of the kernel's set. */
+void engine_forget(struct engine *engine, struct engine_io *io);
 
 /* Calls on_ready again in the next turn without waiting: for owners that stop early to be fair to others. */
 void engine_again(struct engine *engine, struct engine_io *io);

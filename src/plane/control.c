@@ -65,6 +65,11 @@ static void control_send(struct control_conn *cc, struct text *line)
 
     if (cc->closed)
         return;
+    /* Strings have no raw newline, so those that are there stand between values. */
+    for (size_t i = 0; i < line->len; i++) {
+        if (line->ptr[i] == '\n')
+            line->ptr[i] = ' ';
+    }
     text_add_char(line, '\n');
     conn_gather(env, &cc->conn, text_span(line));
     if (text_failed(line) || conn_flush(env, &cc->conn) < 0)

@@ -270,7 +270,8 @@ static bool client_step(struct client *c, struct span *in)
     *in = span_from(*in, step.used);
     switch (step.event) {
     case H1_HEAD: {
-        bool done = msg.body == HTTP_BODY_NONE;
+        bool done = msg.body == HTTP_BODY_NONE ||
+                    (msg.body == HTTP_BODY_LENGTH && msg.content_length == 0);
         struct http_msg end = {0};
         struct h1_step last;
 
@@ -496,7 +497,7 @@ static void client_on_ready(struct engine *engine, struct engine_io *io)
         return;
     if (c->phase == CLIENT_LINGER)
         client_read_away(c);
-    else if (io->readable)
+    else if (io->readable || c->in)
         client_pump(c);
 }
 

@@ -152,13 +152,8 @@ int forward_edit_request(struct exchange *x)
 
 void forward_edit_response(struct exchange *x, struct http_msg *msg)
 {
-    struct span length = http_header_value(http_find(&msg->fields, HTTP_NAME_CONTENT_LENGTH));
-
+    (void)x;
     http_drop_hop_by_hop(&msg->fields);
-    /* A length that describes no body of this message is the server's to tell (RFC 9110 section 8.6). */
-    if (length.len > 0 && msg->body == HTTP_BODY_NONE &&
-        (x->request.method == HTTP_METHOD_HEAD || msg->status == 304))
-        (void)!http_add(&msg->fields, HTTP_NAME_OTHER, SPAN_LIT("content-length"), length);
 }
 
 /* The value of one parameter of a query; key 0 when it is not there. */

@@ -237,6 +237,23 @@ static bool upstream_read(struct upstream *u)
     return true;
 }
 
+/* One step of the pump. Returns false when there is nothing to do now. */
+static bool upstream_work(struct upstream *u)
+{
+    if (u->in && chunk_span(u->in).len > 0 && u->resumed) {
+        u->resumed = false;
+        upstream_consume(u, chunk_span(u->in), true);
+        return true;
+    }
+    /* After splicing, the end of the message is due without another byte. */
+    if (!u->in && u->resumed && !u->tunnel) {
+        u->resumed = false;
+        upstream_consume(u, (struct span){0}, false);
+        return true;
+    }
+    return u->conn.io.readable && !u->conn.read_eof && upstream_read(u);
+}
+
 static void upstream_pump(struct upstream *u)
 {
     int reads = 0;
@@ -244,14 +261,12 @@ static void upstream_pump(struct upstream *u)
     if (u->pumping)
         return;
     u->pumping = true;
-    if (u->in && upstream_takes_input(u) && chunk_span(u->in).len > 0)
-        upstream_consume(u, chunk_span(u->in), true);
-    while (upstream_takes_input(u) && u->conn.io.readable && !u->conn.read_eof) {
+    while (upstream_takes_input(u)) {
         if (reads++ == PUMP_READS) {
             engine_again(u->proxy->engine, &u->conn.io);
             break;
         }
-        if (!upstream_read(u))
+        if (!upstream_work(u))
             break;
     }
     u->pumping = false;
@@ -408,11 +423,8 @@ static void upstream_resume(struct stream *s)
 {
     struct upstream *u = upstream_of(s);
 
-    /* After splicing, the end of the message is due without another byte. */
-    if (!u->in && !u->tunnel && !u->pumping && upstream_takes_input(u))
-        upstream_consume(u, (struct span){0}, false);
-    if (!u->closed)
-        upstream_pump(u);
+    u->resumed = true;
+    upstream_pump(u);
 }
 
 static void upstream_keep(struct upstream *u)

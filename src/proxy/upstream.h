@@ -23,6 +23,7 @@ struct upstream {
     bool out_chunked : 1;
     bool tunnel : 1;
     bool pumping : 1;
+    bool resumed : 1; /* what is held, or the end of the message, may be handed on now */
     bool closed : 1;
 };
 

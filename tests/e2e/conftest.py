@@ -77,3 +77,20 @@ def slbd(_backends):
 
         yield start
         keeper.stop()
+
+
+@pytest.fixture
+def front(slbd):
+    """front(backend, ..., xff="off"): slbd with one listener in front of one group, as (lib.Slbd, its address).
+
+    Keywords are fields of the listener, except in_group (fields of the group), args (arguments of slbd) and
+    more (further resources).
+    """
+
+    def start(*backends, in_group=None, args=(), more=(), **fields):
+        listener = lib.listener(**fields)
+        group = lib.group(backends=backends, **(in_group or {}))
+        lb = slbd(lib.snapshot(group, listener, *more), *args)
+        return lb, (lib.HOST, listener["port"])
+
+    return start
