@@ -5,6 +5,7 @@ import time
 
 from suite import backend, load, machine, targets
 from suite.machine import Meter, Unusable
+from suite.scenarios import fitting
 
 WARM_SECONDS = 1
 PAUSE_SECONDS = 0.2
@@ -54,6 +55,7 @@ class Bench:
 
     def run(self, scenario):
         """The scenario's row of results."""
+        scenario = fitting(scenario, self.max_files)
         if scenario.load == "idle":
             return self._run_idle(scenario)
         return self._run_traffic(scenario)
@@ -151,5 +153,6 @@ def row_of(scenario, figures):
     spreads = [(max(v) - min(v)) / statistics.median(v) for v in figures.values() if statistics.median(v) > 0]
     row["spread"] = rounded(max(spreads, default=0.0))
     row["rps"], row["p99_us"] = {}, {}
+    row["connections"] = scenario.connections
     row["rounds"] = {name: [rounded(v) for v in values] for name, values in figures.items()}
     return row

@@ -5,6 +5,7 @@ PEERS = ("openslb", "nginx", "haproxy")
 NO_HAPROXY = ("openslb", "nginx")  # HAProxy carries no UDP
 ALONE = ("openslb",)
 IDLE_CONNECTIONS = 10000
+FILES_PART = 0.4  # of the open file limit: a proxied connection may take two
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ SCENARIOS = (
     ),
     Scenario(
         "idle_plain",
-        "memory for each of 10,000 idle keep-alive connections",
+        "memory for each of 10,000 idle keep-alive connections, or as many as may be open",
         load="idle",
         connections=IDLE_CONNECTIONS,
         unit="bytes/conn",
@@ -81,3 +82,10 @@ def only(scenario, names):
     if unknown:
         raise ValueError(f"no target is called {unknown[0]}; there are {', '.join(PEERS)}")
     return replace(scenario, targets=tuple(t for t in scenario.targets if t in names))
+
+
+def fitting(scenario, max_files):
+    """The same with as many idle connections as every proxy takes; busy ones are few enough."""
+    if scenario.load != "idle":
+        return scenario
+    return replace(scenario, connections=min(scenario.connections, int(max_files * FILES_PART)))

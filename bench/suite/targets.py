@@ -15,6 +15,7 @@ SLBD = os.environ.get("SLBD_BIN", os.path.join(ROOT, "build/src/slbd/slbd"))
 NGINX_STREAM = "/usr/lib/nginx/modules/ngx_stream_module.so"
 IDLE_SECONDS = 600
 KEPT = 2048  # idle connections to the servers
+PIPES = 256
 LARGE = 65536  # bodies from here on want large buffers, or splice
 
 
@@ -142,7 +143,6 @@ HAPROXY = """\
 global
     nbthread 1
     maxconn {maxconn}
-    no strict-limits
     tune.pool-high-fd-ratio 90
     tune.pool-low-fd-ratio 80
     {log_to}
@@ -186,13 +186,12 @@ def haproxy_options(scenario):
 def haproxy_command(scenario, place):
     pool = f" pool-max-conn {KEPT} pool-purge-delay {IDLE_SECONDS}s" if scenario.mode == "http" else ""
     servers = "\n".join(f"    server s{i} {HOST}:{p}{pool}" for i, p in enumerate(place.servers))
-    # A proxied connection takes two files; an idle client one.
-    maxconn = scenario.connections + 50 if scenario.load == "idle" else place.max_files // 2 - SPARE_FILES
+    maxconn = (place.max_files - 2 * PIPES - SPARE_FILES) // 2  # two files for a connection, two for a pipe
     conf = HAPROXY.format(
         maxconn=maxconn,
         log_to="log stdout format raw local0 info" if scenario.log else "",
         log="log global\n    option httplog" if scenario.log else "",
-        global_tuning="maxpipes 256\n    tune.pipesize 524288" if scenario.body_bytes >= LARGE else "",
+        global_tuning=f"maxpipes {PIPES}\n    tune.pipesize 524288" if scenario.body_bytes >= LARGE else "",
         mode=scenario.mode,
         options=haproxy_options(scenario),
         idle=IDLE_SECONDS,

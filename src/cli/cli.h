@@ -13,6 +13,7 @@ enum {
 int cli_check(int argc, char **argv);
 int cli_describe(int argc, char **argv);
 int cli_explain(int argc, char **argv);
+int cli_reasons(int argc, char **argv);
 
 /* Says on standard error what is wrong, behind "slb: ". Returns status. */
 int cli_fail(int status, const char *fmt, ...) PRINTF_LIKE(2, 3);

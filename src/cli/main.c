@@ -2,6 +2,7 @@
 #include <stdarg.h>
 
 #include "base/hash.h"
+#include "base/reason.h"
 #include "cli/cli.h"
 #include "snapshot/describe.h"
 
@@ -13,6 +14,7 @@ static const struct {
     {"explain", cli_explain, "what happens to a request, and why"},
     {"check", cli_check, "verify a snapshot file and show all of its errors"},
     {"describe", cli_describe, "the fields of a snapshot file, in Markdown"},
+    {"reasons", cli_reasons, "the reasons in logs and metrics, in Markdown"},
 };
 
 int cli_fail(int status, const char *fmt, ...)
@@ -70,6 +72,18 @@ int cli_describe(int argc, char **argv)
     model_describe(&text);
     (void)fwrite(text.ptr, 1, text.len, stdout);
     text_done(&text);
+    return CLI_OK;
+}
+
+int cli_reasons(int argc, char **argv)
+{
+    if (argc > 1)
+        return cli_fail(CLI_USAGE, "reasons: unexpected argument %s", argv[1]);
+    (void)puts("# Reasons\n\nWhy the balancer refused, retried, failed over or answered by itself. "
+               "The words stand in the access\nlog, in metrics and in the API. Made by `slb reasons`.\n\n"
+               "| reason | meaning |\n|---|---|");
+    for (unsigned i = 0; i < REASON_COUNT; i++)
+        (void)printf("| `%s` | %s |\n", reason_word((enum reason)i), reason_text((enum reason)i));
     return CLI_OK;
 }
 

@@ -1,25 +1,7 @@
+#include "base/file.h"
 #include "cli/cli.h"
 
 #define ERRORS_MAX 1000u
-#define READ_BYTES 65536u
-
-/* Returns 0, or -errno. */
-static int read_file(const char *path, struct text *out)
-{
-    FILE *file = fopen(path, "re");
-    int r = 0;
-
-    if (!file)
-        return -errno;
-    while (!feof(file) && !ferror(file) && text_make_room(out, READ_BYTES))
-        out->len += fread(out->ptr + out->len, 1, READ_BYTES, file);
-    if (ferror(file))
-        r = errno != 0 ? -errno : -EIO;
-    else if (text_failed(out))
-        r = -EFBIG;
-    (void)fclose(file);
-    return r;
-}
 
 static void print_errors(const struct errors *errors)
 {
@@ -57,8 +39,8 @@ int cli_load_snapshot(struct builder *builder, const char *path, struct candidat
     int status;
     int r;
 
-    text_init(&json, (size_t)SNAPSHOT_JSON_MAX + READ_BYTES);
-    r = read_file(path, &json);
+    text_init(&json, SNAPSHOT_JSON_MAX);
+    r = file_read(path, &json);
     if (r < 0)
         status = cli_fail(CLI_REFUSED, "cannot read %s: %s", path, strerrordesc_np(-r));
     else

@@ -231,7 +231,7 @@ static int bind_listener(struct plane *plane, const struct listener_conf *conf,
         if (r < 0) {
             (void)snprintf(name, sizeof(name), "listener/%s", conf->res.id);
             errors_add(errors, name, "bind", (struct span){ip, addr_format(&addr, ip)},
-                "cannot be bound: %s", strerror(-r));
+                "cannot be bound: %s", strerrordesc_np(-r));
             release_sockets(plane, listener);
             listener->n_sockets = 0;
             return r;
@@ -354,7 +354,7 @@ static void change_send(struct plane_change *change)
         for (uint32_t l = 0; l < change->n_listeners; l++) {
             const struct change_listener *listener = &change->listeners[l];
 
-            m->fds[listener->item] = listener->fds + i * listener->n_sockets;
+            m->fds[listener->item] = listener->fds + (size_t)i * listener->n_sockets;
         }
         m->msg.fn = change_on_worker;
     }
@@ -409,15 +409,43 @@ static void change_begin(struct plane_change *change, struct span json)
     change_send(change);
 }
 
+static struct plane_change *change_take(struct plane *plane)
+{
+    struct plane_change *change;
+
+    if (list_empty(&plane->waiting))
+        return NULL;
+    change = container_of(plane->waiting.next, struct plane_change, link);
+    list_remove(&change->link);
+    return change;
+}
+
 void plane_apply_next(struct plane *plane)
 {
     struct plane_change *change;
 
-    while (!plane->changing && !list_empty(&plane->waiting)) {
-        change = container_of(plane->waiting.next, struct plane_change, link);
-        list_remove(&change->link);
+    while (!plane->changing && !plane->held && (change = change_take(plane)))
         change_begin(change, (struct span){change->json, change->json_bytes});
-    }
+    if (!plane->changing && plane->held && plane->upgrade)
+        upgrade_settled(plane->upgrade);
+}
+
+static void change_refuse_ending(struct plane_change *change)
+{
+    struct errors errors;
+
+    errors_init(&errors, 1);
+    errors_add(&errors, "change", "", (struct span){0}, "this process is ending");
+    change_refuse(change, &errors);
+    errors_done(&errors);
+}
+
+void plane_apply_none(struct plane *plane)
+{
+    struct plane_change *change;
+
+    while ((change = change_take(plane)))
+        change_refuse_ending(change);
 }
 
 void plane_apply(struct plane *plane, struct span json, bool whole, plane_done_fn done, void *arg)
@@ -428,13 +456,63 @@ void plane_apply(struct plane *plane, struct span json, bool whole, plane_done_f
     change->whole = whole;
     change->done = done;
     change->arg = arg;
-    if (!plane->changing && list_empty(&plane->waiting)) {
+    if (plane->draining) {
+        change_refuse_ending(change);
+        return;
+    }
+    if (!plane->changing && !plane->held && list_empty(&plane->waiting)) {
         change_begin(change, json);
         return;
     }
     change->json = base_strndup(json.ptr, json.len);
     change->json_bytes = json.len;
     list_add_back(&plane->waiting, &change->link);
+}
+
+/* ---- what was given up is taken up again ---- */
+
+static void resume_listener(struct plane_change *change, struct listener_conf *conf)
+{
+    struct plane *plane = change->plane;
+    struct change_listener *listener = &change->listeners[change->n_listeners++];
+
+    change->items[change->n_items] =
+        (struct change_item){KIND_LISTENER, conf->res.slot, conf, conf};
+    listener->item = change->n_items++;
+    listener->n_sockets = conf->bind.n;
+    listener->fds = base_calloc((size_t)conf->bind.n * plane->n_workers, sizeof(int));
+    for (uint32_t i = 0; i < conf->bind.n; i++) {
+        struct addr addr = FIELD_ITEMS(conf->bind, struct addr)[i];
+        const struct plane_socket *socket;
+
+        addr.port = (uint16_t)conf->port;
+        socket = plane_socket_find(plane, &addr, conf->protocol == PROTOCOL_UDP);
+        assert(socket); /* bound for this listener, and closed only after it */
+        for (unsigned w = 0; w < plane->n_workers; w++)
+            listener->fds[w * conf->bind.n + i] = socket->fds[w];
+    }
+}
+
+/* As a change that moves every listener to the sockets that it has. */
+void plane_resume(struct plane *plane)
+{
+    const struct snapshot *snapshot = builder_current(plane->builder);
+    const struct table *listeners = &snapshot->kinds[KIND_LISTENER];
+    uint32_t n_slots = listeners->n_pages * TABLE_PAGE;
+    struct plane_change *change = base_zalloc(sizeof(*change));
+
+    assert(!plane->changing);
+    change->plane = plane;
+    change->version = snapshot->version;
+    change->items = base_calloc(n_slots + 1, sizeof(*change->items));
+    change->listeners = base_calloc(n_slots + 1, sizeof(*change->listeners));
+    for (uint32_t slot = 0; slot < n_slots; slot++) {
+        struct listener_conf *conf = table_get(listeners, slot);
+
+        if (conf)
+            resume_listener(change, conf);
+    }
+    change_send(change);
 }
 
 /* ---- anything else that every worker does ---- */

@@ -244,6 +244,6 @@ int plane_open_admin(struct plane *plane)
     if (plane->admin)
         return 0;
     log_line(LOG_ERROR, "admin address %.*s cannot be served: %s",
-        (int)addr_format(&opts.addr, ip), ip, strerror(errno));
+        (int)addr_format(&opts.addr, ip), ip, strerrordesc_np(errno));
     return -errno;
 }

@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "rules/rules.h"
+#include "base/file.h"
 
 #define SAVE_DELAY  (200 * NSEC_PER_MSEC) /* changes come in bursts: one write for all of them */
 #define DRAIN_LOOK  (100 * NSEC_PER_MSEC)
@@ -71,7 +71,7 @@ static int plane_open_log(struct plane *plane)
     plane->log = access_log_open(&opts);
     if (plane->log)
         return 0;
-    log_line(LOG_ERROR, "access log %s cannot be opened: %s", opts.path, strerror(errno));
+    log_line(LOG_ERROR, "access log %s cannot be opened: %s", opts.path, strerrordesc_np(errno));
     return -errno;
 }
 
@@ -137,6 +137,7 @@ struct plane *plane_free(struct plane *plane)
     plane->control = control_free(plane->control);
     plane->upgrade = upgrade_free(plane->upgrade);
     plane->admin = serve_free(plane->admin);
+    plane_apply_none(plane);
     if (plane->workers) {
         for (unsigned i = 0; i < plane->n_workers; i++)
             plane_free_worker(&plane->workers[i]);
@@ -206,35 +207,11 @@ static void plane_save_now(struct engine *engine, struct timer *timer)
 
 void plane_save(struct plane *plane)
 {
-    if (plane->saver && plane->save_timer.due_at == 0)
+    if (plane->saver && plane->draining)
+        plane_save_now(plane->engine, &plane->save_timer);
+    else if (plane->saver && !list_linked(&plane->save_timer.link))
         timer_set(plane->engine, &plane->save_timer, engine_now(plane->engine) + SAVE_DELAY,
             plane_save_now);
-}
-
-static int read_file(const char *path, struct text *ret_text)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    int r = 0;
-
-    if (fd < 0)
-        return -errno;
-    text_init(ret_text, FILE_MAX);
-    for (;;) {
-        char buf[65536];
-        ssize_t n = read(fd, buf, sizeof(buf));
-
-        if (n < 0)
-            r = -errno;
-        if (n <= 0)
-            break;
-        text_add(ret_text, (struct span){buf, (size_t)n});
-    }
-    close(fd);
-    if (r == 0 && text_failed(ret_text))
-        r = -EFBIG;
-    if (r < 0)
-        text_done(ret_text);
-    return r;
 }
 
 struct load {
@@ -274,13 +251,14 @@ static int plane_load(struct plane *plane, const char *from, struct span json)
 static int plane_load_file(struct plane *plane, const char *path)
 {
     struct text text;
-    int r = read_file(path, &text);
+    int r;
 
-    if (r < 0) {
-        log_line(LOG_ERROR, "%s cannot be read: %s", path, strerror(-r));
-        return r;
-    }
-    r = plane_load(plane, path, text_span(&text));
+    text_init(&text, FILE_MAX);
+    r = file_read(path, &text);
+    if (r < 0)
+        log_line(LOG_ERROR, "%s cannot be read: %s", path, strerrordesc_np(-r));
+    else
+        r = plane_load(plane, path, text_span(&text));
     text_done(&text);
     return r;
 }
@@ -303,7 +281,8 @@ static int plane_load_state(struct plane *plane)
 
 static void on_reloaded(void *arg, uint64_t version, const struct errors *errors)
 {
-    struct load load = {.from = arg};
+    const struct plane *plane = arg;
+    struct load load = {.from = plane->opts.snapshot_path};
 
     on_loaded(&load, version, errors);
 }
@@ -318,12 +297,12 @@ void plane_reload(struct plane *plane)
         log_line(LOG_WARNING, "there is no snapshot file to read again");
         return;
     }
-    r = read_file(path, &text);
-    if (r < 0) {
-        log_line(LOG_ERROR, "%s cannot be read: %s", path, strerror(-r));
-        return;
-    }
-    plane_apply(plane, text_span(&text), true, on_reloaded, (void *)(uintptr_t)path);
+    text_init(&text, FILE_MAX);
+    r = file_read(path, &text);
+    if (r < 0)
+        log_line(LOG_ERROR, "%s cannot be read: %s", path, strerrordesc_np(-r));
+    else
+        plane_apply(plane, text_span(&text), true, on_reloaded, plane);
     text_done(&text);
 }
 
@@ -351,7 +330,7 @@ static int plane_first_set(struct plane *plane, int *ret_sock)
     if (r == 0)
         r = plane_load(plane, "hand-over", text_span(&state));
     else if (r != -ENOENT)
-        log_line(LOG_ERROR, "hand-over from the running process failed: %s", strerror(-r));
+        log_line(LOG_ERROR, "hand-over from the running process failed: %s", strerrordesc_np(-r));
     text_done(&state);
     if (r != -ENOENT)
         return r;
@@ -361,25 +340,33 @@ static int plane_first_set(struct plane *plane, int *ret_sock)
     return r == -ENOENT ? 0 : r;
 }
 
-static int plane_open_endpoints(struct plane *plane)
+/* What may fail for reasons of its own comes before the old process gives anything up. */
+static int plane_prepare_endpoints(struct plane *plane)
 {
-    char path[108];
-
     if (plane->opts.admin.family != 0 && plane_open_admin(plane) < 0)
         return -EINVAL;
     if (!plane->opts.run_dir)
         return 0;
     if (mkdir(plane->opts.run_dir, 0700) < 0 && errno != EEXIST) {
-        log_line(LOG_ERROR, "%s cannot be made: %s", plane->opts.run_dir, strerror(errno));
+        log_line(LOG_ERROR, "%s cannot be made: %s", plane->opts.run_dir, strerrordesc_np(errno));
         return -EINVAL;
     }
+    return 0;
+}
+
+static int plane_open_endpoints(struct plane *plane)
+{
+    char path[108];
+
+    if (!plane->opts.run_dir)
+        return 0;
     if (plane_path(plane, "handover.sock", path, sizeof(path)) == 0)
         plane->upgrade = upgrade_new(plane, path);
     if (plane_path(plane, "control.sock", path, sizeof(path)) == 0)
         plane->control = control_new(plane, path);
     if (plane->upgrade && plane->control)
         return 0;
-    log_line(LOG_ERROR, "%s: its sockets cannot be made: %s", plane->opts.run_dir, strerror(errno));
+    log_line(LOG_ERROR, "%s: its sockets cannot be made: %s", plane->opts.run_dir, strerrordesc_np(errno));
     return -EINVAL;
 }
 
@@ -389,7 +376,7 @@ static int plane_start_workers(struct plane *plane)
         int r = worker_start(plane->workers[i].worker);
 
         if (r < 0) {
-            log_line(LOG_ERROR, "worker %u cannot be started: %s", i, strerror(-r));
+            log_line(LOG_ERROR, "worker %u cannot be started: %s", i, strerrordesc_np(-r));
             return r;
         }
     }
@@ -397,25 +384,36 @@ static int plane_start_workers(struct plane *plane)
     return 0;
 }
 
-int plane_start(struct plane *plane)
+/* sock: the process that we replace, or -1. */
+static int plane_start_serving(struct plane *plane, int sock)
 {
-    int sock;
-    int r = plane_first_set(plane, &sock);
+    int r = plane_prepare_endpoints(plane);
 
-    if (r < 0) {
-        if (sock >= 0)
-            close(sock);
+    if (r < 0)
         return r;
-    }
     if (sock >= 0 && upgrade_ready(plane, sock) < 0)
         log_line(LOG_WARNING, "hand-over: the old process went away before it had given everything");
     r = plane_start_workers(plane);
     if (r == 0)
         r = plane_open_endpoints(plane);
+    if (r == 0 && sock >= 0)
+        upgrade_serving(sock);
     if (r == 0 && plane->opts.state_path) {
         plane->saver = saver_new(plane->opts.state_path);
         plane_save(plane);
     }
+    return r;
+}
+
+int plane_start(struct plane *plane)
+{
+    int sock;
+    int r = plane_first_set(plane, &sock);
+
+    if (r == 0)
+        r = plane_start_serving(plane, sock);
+    if (sock >= 0)
+        close(sock);
     return r;
 }
 
@@ -490,6 +488,10 @@ static void plane_drain(struct plane *plane)
     plane->control = control_free(plane->control);
     plane->upgrade = upgrade_free(plane->upgrade);
     plane->admin = serve_free(plane->admin);
+    plane_apply_none(plane);
+    /* What was acknowledged is kept, also by a process that ends at once. */
+    if (list_linked(&plane->save_timer.link))
+        plane_save(plane);
     timer_stop(&plane->save_timer);
     plane_on_workers(plane, worker_drain, plane_drained, plane);
 }

@@ -79,6 +79,7 @@ struct plane {
     nsec drain_until;
     uint64_t n_changes;
     nsec started_at;
+    bool held;     /* changes wait: what the next process was told must stay true */
     bool draining;
     bool stopping;
     bool started; /* workers run */
@@ -109,8 +110,12 @@ typedef void (*plane_done_fn)(void *arg, uint64_t version, const struct errors *
  * refusal nothing has changed. json is borrowed for the call. whole: see builder_prepare. */
 void plane_apply(struct plane *plane, struct span json, bool whole, plane_done_fn done, void *arg);
 
-/* Begins the next change that waits. */
+/* Begins the next change that waits; while changes are held it tells the hand-over that none is under way. */
 void plane_apply_next(struct plane *plane);
+/* Refuses all that waits: this process applies nothing any more. */
+void plane_apply_none(struct plane *plane);
+/* Workers had given up their sockets to a process that never ran: they take them up again. */
+void plane_resume(struct plane *plane);
 /* For builder_on_free: gives back what was attached to a resource. */
 void plane_on_resource_free(void *arg, void *conf);
 /* Hands the applied set to the saver, if there is one. */
@@ -157,13 +162,17 @@ void control_health_event(struct control *control, const struct health_event *ev
 /* upgrade.c: hand-over to the next process and from the previous one. */
 struct upgrade *upgrade_new(struct plane *plane, const char *path);
 struct upgrade *upgrade_free(struct upgrade *upgrade);
+/* No change is under way any more: answers a process that has asked meanwhile. */
+void upgrade_settled(struct upgrade *upgrade);
 /* Asks the process that serves run_dir for its sockets and state. 0: *ret_state is its resource set (owned by the caller, may be
- * empty) and the old one waits for upgrade_ready; -ENOENT: nobody is there; other -errno. */
+ * empty) and the old one waits for upgrade_ready, for as long as *ret_sock is open; -ENOENT: nobody is there; other -errno. */
 int upgrade_ask(struct plane *plane, const char *path, struct text *ret_state,
     int *ret_sock) MUST_CHECK;
 /* Our sockets are in place: the old process stops accepting and sends its UDP flows, which are adopted. Before the workers
- * run. Closes sock. 0 or -errno. */
+ * run. 0 or -errno. */
 int upgrade_ready(struct plane *plane, int sock) MUST_CHECK;
+/* We serve: the old process lets go of what it gave. Returns when it has. */
+void upgrade_serving(int sock);
 
 /* save.c: writes the applied set to a file from a thread of its own; atomic and durable. */
 struct saver *saver_new(const char *path);

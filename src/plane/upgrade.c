@@ -8,14 +8,18 @@
  *   old          stops accepting; what arrives now waits in the sockets that both have
  *   old -> new   udp WORKER LOCAL CLIENT SERVER GROUP SERVER-ID    one descriptor: towards the server
  *                done
+ *   new -> old   serving                        its workers run and its control socket is there
+ *   old          closes its copies of the sockets, then this connection, and finishes what it has
  *
- * TCP connections stay with the old process until they end. If the new process dies before "ready" nothing
- * has changed; if it dies later, the sockets still wait here for the next one that says hello.
+ * TCP connections stay with the old process until they end. Changes that come to the old one after "hello" wait: if
+ * the new process goes away before "serving" they are applied here, and what was given up is taken up again (UDP
+ * flows begin anew); else they end unanswered with the control socket, as the new process does not know them.
  */
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "engine/handover.h"
 #include "engine/net.h"
 #include "plane/plane.h"
@@ -23,11 +27,20 @@
 #define STEP_TIME  (10 * NSEC_PER_SEC)
 #define READY_TIME (120 * NSEC_PER_SEC)
 
+enum upgrade_step {
+    UPGRADE_HELLO,   /* the peer has said nothing yet */
+    UPGRADE_ASKED,   /* a change is under way: the answer follows it */
+    UPGRADE_WAITING, /* the peer prepares itself */
+    UPGRADE_GIVING,  /* workers give up their sockets */
+    UPGRADE_GIVEN,   /* the peer begins to serve */
+};
+
 struct upgrade {
     struct plane *plane;
     struct acceptor acceptor;
     struct engine_io peer; /* the process that is taking over; fd -1: none */
-    bool giving;           /* workers are giving up their sockets */
+    struct timer timer;    /* a peer that hangs must not hold up changes for ever */
+    enum upgrade_step step;
     int fd;
 };
 
@@ -45,9 +58,26 @@ static void upgrade_drop_peer(struct upgrade *upgrade)
 {
     if (upgrade->peer.fd < 0)
         return;
+    timer_stop(&upgrade->timer);
     engine_unwatch(upgrade->plane->engine, &upgrade->peer);
     close(upgrade->peer.fd);
     upgrade->peer.fd = -1;
+}
+
+/* The peer is gone or of no use: this process goes on as if it had never come. */
+static void upgrade_give_up(struct upgrade *upgrade, int r)
+{
+    struct plane *plane = upgrade->plane;
+    bool given = upgrade->step == UPGRADE_GIVEN;
+
+    log_line(LOG_WARNING, "hand-over: failed: %s; going on", strerrordesc_np(-r));
+    upgrade_drop_peer(upgrade);
+    plane->held = false;
+    if (given && plane->opts.state_path)
+        plane->saver = saver_new(plane->opts.state_path);
+    if (given)
+        plane_resume(plane);
+    plane_apply_next(plane);
 }
 
 static int send_text(int sock, const char *line)
@@ -134,11 +164,12 @@ static void worker_give_up(struct plane_worker *w, void *arg)
     }
 }
 
+/* sock: -1 when nobody takes them. */
 static int send_flows(int sock, struct flow_list *list)
 {
     struct span lines = text_span(&list->lines);
     struct span line;
-    int r = 0;
+    int r = sock < 0 ? -EPIPE : 0;
 
     for (uint32_t i = 0; i < list->n; i++) {
         if (r == 0 && span_next(&lines, '\n', &line))
@@ -157,30 +188,105 @@ static void upgrade_given_up(struct plane *plane, void *arg)
     int r = 0;
 
     for (unsigned i = 0; i < plane->n_workers; i++) {
-        int sent = send_flows(upgrade->peer.fd, &lists[i]);
+        int sent = send_flows(r < 0 || !upgrade ? -1 : upgrade->peer.fd, &lists[i]);
 
         r = r < 0 ? r : sent;
     }
     free(lists);
+    if (!upgrade) /* we are told to stop, and were faster */
+        return;
+    upgrade->step = UPGRADE_GIVEN;
+    /* From now on the state file is the next process's. */
+    timer_stop(&plane->save_timer);
+    plane->saver = saver_free(plane->saver);
     if (r == 0)
         r = send_text(upgrade->peer.fd, "done");
-    upgrade->giving = false;
-    upgrade_drop_peer(upgrade);
-    if (r < 0) {
-        log_line(LOG_ERROR,
-            "hand-over: the next process went away (%s); sockets wait for another one",
-            strerror(-r));
-        return;
-    }
+    if (r < 0)
+        upgrade_give_up(upgrade, r);
+}
+
+static void upgrade_give(struct upgrade *upgrade)
+{
+    struct plane *plane = upgrade->plane;
+    struct flow_list *lists = base_calloc(plane->n_workers, sizeof(*lists));
+
+    for (unsigned i = 0; i < plane->n_workers; i++)
+        text_init(&lists[i].lines, SIZE_MAX);
+    upgrade->step = UPGRADE_GIVING;
+    plane_on_workers(plane, worker_give_up, upgrade_given_up, lists);
+}
+
+/* Our workers let go of the sockets when they gave them up: closing them is all that is left. */
+static void upgrade_finish(struct upgrade *upgrade)
+{
+    struct plane *plane = upgrade->plane;
+
     log_line(LOG_NOTICE, "hand-over: done; finishing what is open");
+    plane_sockets_close(plane);
+    upgrade_drop_peer(upgrade);
     plane_replaced(plane);
+}
+
+/* "hello N": 0 when N workers can take over what ours have. */
+static int check_hello(const struct plane *plane, int sock, struct span line)
+{
+    uint64_t n_workers;
+
+    if (!span_starts_with(line, SPAN_LIT("hello ")) ||
+        span_parse_u64(span_from(line, 6), &n_workers) < 0)
+        return -EPROTO;
+    if (n_workers >= plane->n_workers)
+        return 0;
+    /* Connections that wait in the sockets of the workers that are too many would be lost. */
+    (void)!send_text(sock, "refused: the old process has more workers");
+    return -EINVAL;
+}
+
+void upgrade_settled(struct upgrade *upgrade)
+{
+    int r;
+
+    if (upgrade->step != UPGRADE_ASKED || upgrade->peer.fd < 0)
+        return;
+    upgrade->step = UPGRADE_WAITING;
+    r = send_all(upgrade->plane, upgrade->peer.fd);
+    if (r < 0)
+        upgrade_give_up(upgrade, r);
+}
+
+static int upgrade_on_line(struct upgrade *upgrade, struct span line)
+{
+    struct plane *plane = upgrade->plane;
+    int r;
+
+    switch (upgrade->step) {
+    case UPGRADE_HELLO:
+        r = check_hello(plane, upgrade->peer.fd, line);
+        if (r < 0)
+            return r;
+        upgrade->step = UPGRADE_ASKED;
+        plane->held = true;
+        if (!plane->changing)
+            upgrade_settled(upgrade);
+        return 0;
+    case UPGRADE_WAITING:
+        if (!span_eq(line, SPAN_LIT("ready")))
+            return -EPROTO;
+        upgrade_give(upgrade);
+        return 0;
+    case UPGRADE_GIVEN:
+        if (!span_eq(line, SPAN_LIT("serving")))
+            return -EPROTO;
+        upgrade_finish(upgrade);
+        return 0;
+    default:
+        return -EPROTO;
+    }
 }
 
 static void upgrade_on_peer(struct engine *engine, struct engine_io *io)
 {
     struct upgrade *upgrade = container_of(io, struct upgrade, peer);
-    struct plane *plane = upgrade->plane;
-    struct flow_list *lists;
     char text[HANDOVER_TEXT_MAX];
     int fds[HANDOVER_FDS_MAX];
     unsigned n_fds;
@@ -188,73 +294,56 @@ static void upgrade_on_peer(struct engine *engine, struct engine_io *io)
     int r;
 
     (void)engine;
-    if (!io->readable || upgrade->giving)
+    /* While workers give up, what the peer says or whether it is gone is seen when they have. */
+    if (!io->readable || upgrade->step == UPGRADE_GIVING)
         return;
     io->readable = false;
     r = handover_recv(io->fd, text, &len, fds, &n_fds, 0);
     if (r == -ETIMEDOUT || r == -EAGAIN)
         return;
-    if (r < 0 || !span_eq((struct span){text, len}, SPAN_LIT("ready"))) {
-        log_line(LOG_WARNING, "hand-over: the next process gave up; going on");
-        upgrade_drop_peer(upgrade);
-        return;
+    if (r == 0) {
+        for (unsigned i = 0; i < n_fds; i++)
+            close(fds[i]);
+        r = upgrade_on_line(upgrade, (struct span){text, len});
     }
-    lists = base_calloc(plane->n_workers, sizeof(*lists));
-    for (unsigned i = 0; i < plane->n_workers; i++)
-        text_init(&lists[i].lines, SIZE_MAX);
-    upgrade->giving = true;
-    plane_on_workers(plane, worker_give_up, upgrade_given_up, lists);
+    if (r < 0)
+        upgrade_give_up(upgrade, r);
 }
 
-/* "hello N": 0 when N workers can take over what ours have. */
-static int check_hello(struct plane *plane, int sock)
+static void upgrade_on_time(struct engine *engine, struct timer *timer)
 {
-    char text[HANDOVER_TEXT_MAX];
-    int fds[HANDOVER_FDS_MAX];
-    struct span line;
-    uint64_t n_workers;
-    unsigned n_fds;
-    size_t len;
-    int r = handover_recv(sock, text, &len, fds, &n_fds, STEP_TIME);
+    struct upgrade *upgrade = container_of(timer, struct upgrade, timer);
 
-    if (r < 0)
-        return r;
-    line = (struct span){text, len};
-    if (!span_starts_with(line, SPAN_LIT("hello ")) ||
-        span_parse_u64(span_from(line, 6), &n_workers) < 0)
-        return -EPROTO;
-    if (n_workers >= plane->n_workers)
-        return 0;
-    /* Connections that wait in the sockets of the workers that are too many would be lost. */
-    (void)!send_text(sock, "refused the old process has more workers");
-    return -EINVAL;
+    if (upgrade->step == UPGRADE_GIVING)
+        timer_set(engine, timer, engine_now(engine) + STEP_TIME, upgrade_on_time);
+    else
+        upgrade_give_up(upgrade, -ETIMEDOUT);
 }
 
 static void upgrade_accept(void *arg, struct acceptor *acceptor, int fd, const struct addr *peer)
 {
     struct upgrade *upgrade = arg;
-    struct plane *plane = upgrade->plane;
+    struct engine *engine = upgrade->plane->engine;
     int r;
 
     (void)acceptor;
     (void)peer;
-    if (upgrade->peer.fd >= 0 || plane->stopping || plane->changing) {
+    if (upgrade->peer.fd >= 0) {
+        (void)!send_text(fd, "refused: another process is taking over");
         close(fd);
         return;
     }
-    r = check_hello(plane, fd);
-    if (r == 0)
-        r = send_all(plane, fd);
-    if (r == 0) {
-        upgrade->peer = (struct engine_io){.fd = fd};
-        r = engine_watch(plane->engine, &upgrade->peer, upgrade_on_peer);
-        upgrade->peer.readable = false; /* it has more to do before it speaks */
-    }
+    upgrade->peer = (struct engine_io){.fd = fd};
+    upgrade->step = UPGRADE_HELLO;
+    r = engine_watch(engine, &upgrade->peer, upgrade_on_peer);
     if (r < 0) {
-        log_line(LOG_WARNING, "hand-over: refused or failed: %s", strerror(-r));
+        log_line(LOG_WARNING, "hand-over: failed: %s", strerrordesc_np(-r));
         upgrade->peer.fd = -1;
         close(fd);
+        return;
     }
+    upgrade->peer.readable = false; /* what it says is an event */
+    timer_set(engine, &upgrade->timer, engine_now(engine) + READY_TIME, upgrade_on_time);
 }
 
 struct upgrade *upgrade_new(struct plane *plane, const char *path)
@@ -278,6 +367,12 @@ struct upgrade *upgrade_new(struct plane *plane, const char *path)
     return upgrade;
 }
 
+static void upgrade_destroy(void *arg, void *object)
+{
+    (void)arg;
+    free(object);
+}
+
 struct upgrade *upgrade_free(struct upgrade *upgrade)
 {
     if (!upgrade)
@@ -285,7 +380,8 @@ struct upgrade *upgrade_free(struct upgrade *upgrade)
     upgrade_drop_peer(upgrade);
     acceptor_stop(&upgrade->acceptor);
     close(upgrade->fd);
-    free(upgrade);
+    /* Its own event may be what ends it. */
+    engine_defer_free(upgrade->plane->engine, upgrade, upgrade_destroy, NULL);
     return NULL;
 }
 
@@ -293,20 +389,7 @@ struct upgrade *upgrade_free(struct upgrade *upgrade)
 
 static int read_state(int fd, struct text *ret_state)
 {
-    int r = 0;
-
-    if (lseek(fd, 0, SEEK_SET) < 0)
-        return -errno;
-    for (;;) {
-        char buf[65536];
-        ssize_t n = read(fd, buf, sizeof(buf));
-
-        if (n < 0)
-            r = -errno;
-        if (n <= 0)
-            return r;
-        text_add(ret_state, (struct span){buf, (size_t)n});
-    }
+    return lseek(fd, 0, SEEK_SET) < 0 ? -errno : file_read_fd(fd, ret_state);
 }
 
 /* "socket tcp IP:PORT FIRST" */
@@ -445,6 +528,18 @@ int upgrade_ready(struct plane *plane, int sock)
         else
             r = -EPROTO;
     }
-    close(sock);
     return r;
+}
+
+void upgrade_serving(int sock)
+{
+    char text[HANDOVER_TEXT_MAX];
+    int fds[HANDOVER_FDS_MAX];
+    unsigned n_fds;
+    size_t len;
+
+    /* Its end of the connection closes after its copies of the sockets, which would take connections to
+     * a listener that is removed and made anew. */
+    if (send_text(sock, "serving") == 0)
+        (void)!handover_recv(sock, text, &len, fds, &n_fds, STEP_TIME);
 }

@@ -40,6 +40,6 @@ struct client {
 /* acceptor_fn: arg is the http_listener. */
 void client_accept(void *arg, struct acceptor *acceptor, int fd, const struct addr *peer);
 /* Closes if it is idle, else after its exchange. */
-void client_retire(struct client *client);
+void client_retire(struct client *c);
 /* Closes at once, by RST when mid-response. */
-void client_cut(struct client *client);
+void client_cut(struct client *c);

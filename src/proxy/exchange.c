@@ -500,7 +500,7 @@ void exchange_on_interim(struct exchange *x, struct http_msg *msg)
     /* 100 was ours to give; HTTP/1.0 knows no 1xx (RFC 9110 section 15.2). */
     if (msg->status == 100 || x->request.version == HTTP_VERSION_1_0)
         return;
-    forward_edit_response(x, msg);
+    forward_edit_response(msg);
     if (x->down->ops->send_head(x->down, msg) < 0)
         exchange_on_server_failed(x, REASON_RESPONSE_TOO_LONG);
 }
@@ -521,7 +521,7 @@ void exchange_on_response_head(struct exchange *x, struct http_msg *msg)
     x->close_after |= !x->request_done || (x->request.upgrade.len > 0 && msg->status != 101);
     x->status = msg->status;
     x->tunnel = msg->status == 101;
-    forward_edit_response(x, msg);
+    forward_edit_response(msg);
     if (x->down->ops->send_head(x->down, msg) < 0) {
         exchange_on_server_failed(x, REASON_RESPONSE_TOO_LONG);
         return;

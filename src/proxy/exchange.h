@@ -140,7 +140,7 @@ uint64_t forward_key(const struct exchange *x);
  * 0 or -ENOMEM. */
 int forward_edit_request(struct exchange *x) MUST_CHECK;
 /* Edits of a server's response before it goes to the client. */
-void forward_edit_response(struct exchange *x, struct http_msg *msg);
+void forward_edit_response(struct http_msg *msg);
 
 /* exchange_log.c: counters and the access log line, once, at the end. */
 void exchange_account(struct exchange *x);

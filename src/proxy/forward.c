@@ -79,23 +79,24 @@ static int append_forwarded_for(struct exchange *x)
     const struct http_header *h;
     size_t bytes = ADDR_TEXT_MAX;
     uint32_t pos = 0;
+    char ip[ADDR_TEXT_MAX];
+    struct text list;
     char *buf;
-    size_t n = 0;
 
     while ((h = http_find_from(fields, HTTP_NAME_X_FORWARDED_FOR, &pos)))
         bytes += h->value_len + 2;
     buf = arena_alloc(&x->arena, bytes);
     if (!buf)
         return -ENOMEM;
+    text_init_fixed(&list, buf, bytes);
     for (pos = 0; (h = http_find_from(fields, HTTP_NAME_X_FORWARDED_FOR, &pos));) {
         if (h->value_len == 0)
             continue;
-        memcpy(buf + n, h->value, h->value_len);
-        memcpy(buf + n + h->value_len, ", ", 2);
-        n += h->value_len + 2;
+        text_add(&list, http_header_value(h));
+        text_add(&list, SPAN_LIT(", "));
     }
-    n += addr_format_ip(&x->client, buf + n);
-    return set_header(x, HTTP_NAME_X_FORWARDED_FOR, (struct span){buf, n});
+    text_add(&list, (struct span){ip, addr_format_ip(&x->client, ip)});
+    return set_header(x, HTTP_NAME_X_FORWARDED_FOR, text_span(&list));
 }
 
 static int add_forwarded(struct exchange *x)
@@ -150,9 +151,8 @@ int forward_edit_request(struct exchange *x)
     return r;
 }
 
-void forward_edit_response(struct exchange *x, struct http_msg *msg)
+void forward_edit_response(struct http_msg *msg)
 {
-    (void)x;
     http_drop_hop_by_hop(&msg->fields);
 }
 

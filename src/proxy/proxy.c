@@ -75,7 +75,7 @@ struct http_listener *proxy_listen(struct proxy *proxy, const struct listener_co
 
         if (r < 0)
             log_line(LOG_ERROR, "listener %s: a socket cannot be watched: %s", conf->res.id,
-                strerror(-r));
+                strerrordesc_np(-r));
     }
     return listener;
 }

@@ -1,12 +1,11 @@
 /* slbd: the server. Today it has one part, the data plane. */
-#include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/hash.h"
-#include "engine/sys.h"
 #include "slbd/options.h"
 
 struct signals {
@@ -84,7 +83,7 @@ static int run_plane(const struct slbd_options *options, const sigset_t *set)
     int r;
 
     if (!plane) {
-        log_line(LOG_ERROR, "the data plane cannot be set up: %s", strerror(errno));
+        log_line(LOG_ERROR, "the data plane cannot be set up: %s", strerrordesc_np(errno));
         return 1;
     }
     r = signals_open(&signals, plane, set);
@@ -100,23 +99,6 @@ static int run_plane(const struct slbd_options *options, const sigset_t *set)
     if (signals.io.fd >= 0)
         close(signals.io.fd);
     return r < 0 ? 1 : 0;
-}
-
-static int read_whole(const char *path, struct text *ret_text)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    char buf[65536];
-    ssize_t n = -1;
-
-    text_init(ret_text, SNAPSHOT_JSON_MAX);
-    if (fd < 0)
-        return -errno;
-    while ((n = read(fd, buf, sizeof(buf))) > 0)
-        text_add(ret_text, (struct span){buf, (size_t)n});
-    close(fd);
-    if (n < 0)
-        return -errno;
-    return text_failed(ret_text) ? -EFBIG : 0;
 }
 
 static void print_errors(const struct errors *errors)
@@ -140,10 +122,12 @@ static int check_snapshot(const char *path)
     struct candidate *candidate;
     struct errors errors;
     struct text text;
-    int r = read_whole(path, &text);
+    int r;
 
+    text_init(&text, SNAPSHOT_JSON_MAX);
+    r = file_read(path, &text);
     if (r < 0) {
-        (void)fprintf(stderr, "slbd: %s cannot be read: %s\n", path, strerror(-r));
+        (void)fprintf(stderr, "slbd: %s cannot be read: %s\n", path, strerrordesc_np(-r));
         text_done(&text);
         return 1;
     }
@@ -190,9 +174,5 @@ int main(int argc, char **argv)
         return check_snapshot(options.plane.snapshot_path);
     signals_block(&set);
     raise_file_limit();
-    if (getenv("SLBD_FAULTS") && sys_fault_plan(getenv("SLBD_FAULTS")) < 0) {
-        log_line(LOG_ERROR, "SLBD_FAULTS: not a plan, or a build without fault injection");
-        return 2;
-    }
     return run_plane(&options, &set);
 }

@@ -84,10 +84,10 @@ def front(slbd):
     """front(backend, ..., xff="off"): slbd with one listener in front of one group, as (lib.Slbd, its address).
 
     Keywords are fields of the listener, except in_group (fields of the group), args (arguments of slbd) and
-    more (further resources).
+    more (further resources). One worker, so that what one connection leaves is there for the next.
     """
 
-    def start(*backends, in_group=None, args=(), more=(), **fields):
+    def start(*backends, in_group=None, args=("--workers", "1"), more=(), **fields):
         listener = lib.listener(**fields)
         group = lib.group(backends=backends, **(in_group or {}))
         lb = slbd(lib.snapshot(group, listener, *more), *args)
