@@ -5,7 +5,8 @@
  *
  * Each of FLOWS sockets sends TRAIN datagrams in one system call (UDP_SEGMENT), waits for all of
  * them to come back, and sends again. What is not back after LOST_NS is counted as lost, and the flow
- * goes on. load prints one line of JSON: n (echoes), failed (lost), seconds, and p50_us and p99_us of a train.
+ * goes on. load prints one line of JSON: n (echoes), failed (lost), seconds, and p50_us and p99_us
+ * of a train.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -136,15 +137,12 @@ static ssize_t receive(int fd, char *buf, struct sockaddr_in *ret_from, uint32_t
     return n;
 }
 
-static ssize_t transmit(
-    int fd, char *buf, size_t len, const struct sockaddr_in *to, uint32_t segment)
+static ssize_t transmit(int fd, char *buf, size_t len, struct sockaddr_in *to, uint32_t segment)
 {
     union control control = {{0}};
     struct iovec iov = {buf, len};
-    struct msghdr msg = {.msg_iov = &iov,
-        .msg_iovlen = 1,
-        .msg_name = (void *)to,
-        .msg_namelen = to ? sizeof(*to) : 0};
+    struct msghdr msg = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_name = to, .msg_namelen = to ? sizeof(*to) : 0};
 
     if (segment < len) {
         uint16_t bytes = (uint16_t)segment;

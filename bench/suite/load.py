@@ -42,8 +42,9 @@ class Load:
         if done.returncode != 0 or not lines:
             raise Unusable(f"{command[0]} failed:\n{done.stdout}")
         result = json.loads(lines[-1])
-        if result["n"] == 0 or result["failed"] > result["n"] * FAILED_PART_MAX[self.scenario.load]:
-            raise Unusable(f"{result['failed']} requests failed, {result['n']} succeeded on port {port}:\n{done.stdout}")
+        n, n_failed = result["n"], result["failed"]
+        if n == 0 or n_failed > n * FAILED_PART_MAX[self.scenario.load]:
+            raise Unusable(f"port {port}: {n_failed} requests failed, {n} succeeded:\n{done.stdout}")
         return result
 
     def _wrk(self, port, seconds):
@@ -96,7 +97,8 @@ def open_connections(port, n, path):
     connections = []
     try:
         while len(connections) < n:
-            batch = [socket.create_connection((HOST, port), 5) for _ in range(min(IDLE_BATCH, n - len(connections)))]
+            n_more = min(IDLE_BATCH, n - len(connections))
+            batch = [socket.create_connection((HOST, port), 5) for _ in range(n_more)]
             connections += batch
             ask(batch, path)
     except OSError as error:

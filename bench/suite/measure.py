@@ -74,7 +74,7 @@ class Bench:
             for name in order:
                 samples[name].append(self._idle_once(name, scenario))
         row = row_of(scenario, {name: [s[0] for s in taken] for name, taken in samples.items()})
-        row["total_bytes"] = {name: statistics.median(s[1] for s in taken) for name, taken in samples.items()}
+        row["total_bytes"] = medians_of(samples, 1)
         return row
 
     def _idle_once(self, name, scenario):
@@ -117,18 +117,18 @@ class Bench:
             check_logged(process, result["n"])
         n = result["n"]
         return {
-            "busy": busy * 1e6 / n,
-            "task": task * 1e6 / n,
+            "busy_us": busy * 1e6 / n,
+            "task_us": task * 1e6 / n,
             "rps": n / result["seconds"],
-            "p50": result["p50_us"],
-            "p99": result["p99_us"],
+            "p50_us": result["p50_us"],
+            "p99_us": result["p99_us"],
         }
 
     def _traffic_row(self, scenario, samples):
-        figures = {name: [s[self.options.figure] for s in taken] for name, taken in samples.items()}
+        figures = {name: [s[self.options.figure + "_us"] for s in taken] for name, taken in samples.items()}
         row = row_of(scenario, figures)
-        for key, of in (("rps", "rps"), ("p50_us", "p50"), ("p99_us", "p99"), ("task_us", "task"), ("busy_us", "busy")):
-            row[key] = {name: rounded(statistics.median(s[of] for s in taken)) for name, taken in samples.items()}
+        for key in ("rps", "p50_us", "p99_us", "task_us", "busy_us"):
+            row[key] = medians_of(samples, key)
         foreign = max(1 - row["task_us"][name] / row["busy_us"][name] for name in samples)
         row["foreign"] = rounded(foreign)
         return row
@@ -146,9 +146,15 @@ def rounded(value):
     return float(f"{value:.4g}")
 
 
+def medians_of(samples, key):
+    """samples: of every target, one for each round; key: of what in each."""
+    return {name: rounded(statistics.median(s[key] for s in taken)) for name, taken in samples.items()}
+
+
 def row_of(scenario, figures):
     """figures: of every target, one for each round."""
-    row = {"scenario": scenario.name, "unit": scenario.unit, "openslb": None, "nginx": None, "haproxy": None, "h2o": None}
+    row = {"scenario": scenario.name, "unit": scenario.unit}
+    row.update(dict.fromkeys(("openslb", "nginx", "haproxy", "h2o")))
     row.update({name: rounded(statistics.median(values)) for name, values in figures.items()})
     spreads = [(max(v) - min(v)) / statistics.median(v) for v in figures.values() if statistics.median(v) > 0]
     row["spread"] = rounded(max(spreads, default=0.0))

@@ -19,13 +19,20 @@ def load_goals():
         return json.load(f)["goals"]
 
 
+def ratio_of(ours, theirs):
+    return ours / theirs if ours and theirs else None
+
+
 def goal_ratio(goal, rows):
     """The ratio that a goal is about; None if it was not measured."""
     row = rows.get(goal["scenario"])
-    if row is None or row["openslb"] is None:
+    if row is None:
         return None
-    other = row.get(goal["with"]) if goal["with"] in row else rows.get(goal["with"], {}).get("openslb")
-    return row["openslb"] / other if other else None
+    if goal["with"] in row:
+        other = row[goal["with"]]
+    else:
+        other = rows.get(goal["with"], {}).get("openslb")
+    return ratio_of(row["openslb"], other)
 
 
 def cell(value):
@@ -39,7 +46,9 @@ def goal_text(goals, rows):
     texts = []
     for goal in goals:
         ratio = goal_ratio(goal, rows)
-        verdict = "not measured" if ratio is None else f"{ratio:.2f} {'met' if ratio <= goal['max'] else 'NOT MET'}"
+        verdict = "not measured"
+        if ratio is not None:
+            verdict = f"{ratio:.2f} " + ("met" if ratio <= goal["max"] else "NOT MET")
         texts.append(f"<= {goal['max']:.2f} {goal['with']}: {verdict}")
     return "; ".join(texts)
 
@@ -49,7 +58,7 @@ def table(results):
     goals = load_goals()
     lines = [("scenario", "unit", *TARGETS, "/nginx", "/haproxy", "spread", "req/s", "p99 us", "goals")]
     for name, row in rows.items():
-        ratios = [row["openslb"] / row[peer] if row["openslb"] and row[peer] else None for peer in TARGETS[1:]]
+        ratios = [ratio_of(row["openslb"], row[peer]) for peer in TARGETS[1:]]
         lines.append(
             (
                 name,
@@ -65,5 +74,5 @@ def table(results):
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     text = ["  ".join(word.ljust(width) for word, width in zip(line, widths)).rstrip() for line in lines]
     if any(row.get("foreign", 0) > FOREIGN_PART_MAX for row in rows.values()):
-        text.append("* the CPU did much that was not the proxy's: the machine was not quiet, do not trust the row")
+        text.append("* the CPU did much that was not the proxy's: the machine was not quiet")
     return "\n".join(text)

@@ -16,7 +16,7 @@ NGINX_STREAM = "/usr/lib/nginx/modules/ngx_stream_module.so"
 IDLE_SECONDS = 600
 KEPT = 2048  # idle connections to the servers
 PIPES = 256
-LARGE = 65536  # bodies from here on want large buffers, or splice
+MEDIUM, LARGE = 16384, 65536  # bodies from here on want other buffers, or splice
 
 
 class Place:
@@ -42,7 +42,7 @@ worker_processes 1;
 pid {where}/nginx.pid;
 error_log stderr crit;
 worker_rlimit_nofile {files};
-events {{ worker_connections {connections}; multi_accept on; }}
+events {{ worker_connections {connections}; }}
 {block}
 """
 
@@ -100,9 +100,11 @@ def nginx_buffers(scenario):
         return ""
     if scenario.mode == "tcp":
         return f"tcp_nodelay on; proxy_buffer_size {'64k' if scenario.body_bytes >= LARGE else '16k'};"
-    if scenario.body_bytes >= LARGE:
-        return "proxy_buffering off; proxy_buffer_size 64k; proxy_buffers 8 64k; proxy_busy_buffers_size 128k;"
-    return "proxy_buffer_size 32k; proxy_buffers 8 32k; proxy_busy_buffers_size 64k;"
+    if scenario.body_bytes < MEDIUM:
+        return "proxy_buffering off;"
+    kib = 256 if scenario.body_bytes >= LARGE else 32
+    sizes = f"proxy_buffer_size {kib}k; proxy_buffers 8 {kib}k; proxy_busy_buffers_size {2 * kib}k;"
+    return "proxy_buffering off; " + sizes
 
 
 def nginx_conf(scenario, place):
@@ -177,10 +179,15 @@ timeout http-keep-alive {idle}s
 def haproxy_options(scenario):
     lines = [HAPROXY_HTTP.format(idle=IDLE_SECONDS)] if scenario.mode == "http" else []
     if scenario.body_bytes >= LARGE:
-        lines.append("option splice-auto")
-    if scenario.close:
-        lines += ["option tcp-smart-accept", "option tcp-smart-connect"]
+        lines += ["option splice-request", "option splice-response"]
     return "\n    ".join(lines)
+
+
+def haproxy_tuning(scenario):
+    """For each size the fastest of what was tried, here and in nginx_buffers."""
+    if scenario.body_bytes >= LARGE:
+        return f"maxpipes {PIPES}\n    tune.pipesize 1048576"
+    return "tune.bufsize 20480" if scenario.body_bytes >= MEDIUM else ""
 
 
 def haproxy_command(scenario, place):
@@ -191,7 +198,7 @@ def haproxy_command(scenario, place):
         maxconn=maxconn,
         log_to="log stdout format raw local0 info" if scenario.log else "",
         log="log global\n    option httplog" if scenario.log else "",
-        global_tuning=f"maxpipes {PIPES}\n    tune.pipesize 524288" if scenario.body_bytes >= LARGE else "",
+        global_tuning=haproxy_tuning(scenario),
         mode=scenario.mode,
         options=haproxy_options(scenario),
         idle=IDLE_SECONDS,

@@ -1,4 +1,5 @@
--- Prints what a run has counted as one line of JSON. Arguments: pairs of a host and a path, asked for in turn.
+-- Prints what a run has counted as one line of JSON.
+-- Arguments: pairs of a host and a path, which are asked for in turn.
 function init(args)
    local requests = {}
    for i = 1, #args, 2 do

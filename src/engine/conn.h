@@ -41,7 +41,7 @@ struct conn {
 };
 
 #define CONN_SCRATCH_BYTES 65536u
-#define CONN_HEAD_BYTES    32768u
+#define CONN_HEAD_BYTES    131072u /* a head as long as limits allow, with all that edits add */
 #define CONN_IOV_MAX       32
 
 /* What connections of one worker share. */

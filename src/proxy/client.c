@@ -473,7 +473,6 @@ static void client_send_waiting(struct client *c)
         client_gone(c, REASON_CLIENT_CLOSED);
         return;
     }
-    counter_add(&c->listener->cell->bytes_out, before - c->conn.out_bytes);
     if (r == 0)
         client_on_drained(c);
     else if (before != c->conn.out_bytes)
@@ -547,7 +546,8 @@ static int client_send_head(struct stream *s, struct http_msg *msg)
 {
     struct client *c = client_of(s);
     struct conn_env *env = client_env(c);
-    char *buf = conn_reserve(env, &c->conn, CONN_HEAD_BYTES - env->head_used);
+    size_t room = CONN_HEAD_BYTES - env->head_used;
+    char *buf = conn_reserve(env, &c->conn, room);
     size_t n;
 
     if (msg->status >= 200) {
@@ -555,9 +555,7 @@ static int client_send_head(struct stream *s, struct http_msg *msg)
         client_frame(c, msg);
         c->send_timeout_ms = s->exchange->conf->send_timeout_ms;
     }
-    n = buf ? h1_write_response(msg, HTTP_VERSION_1_1, client_connection(c, msg), buf,
-                  CONN_HEAD_BYTES - env->head_used)
-            : 0;
+    n = buf ? h1_write_response(msg, HTTP_VERSION_1_1, client_connection(c, msg), buf, room) : 0;
     if (n == 0)
         return -EMSGSIZE;
     conn_commit(env, &c->conn, n);

@@ -182,6 +182,7 @@ static enum exchange_step step_decide(struct exchange *x)
     case VERDICT_FIXED:
         return exchange_fail(x, x->verdict.status, REASON_RULE_FIXED);
     default:
+        x->close_after = true; /* as after any other malformed request */
         return exchange_fail(x, x->verdict.status, x->verdict.reason);
     }
     x->group_conf = snapshot_group(x->view->snapshot, x->verdict.group);

@@ -249,6 +249,8 @@ static bool upstream_work(struct upstream *u)
     if (!u->in && u->resumed && !u->tunnel) {
         u->resumed = false;
         upstream_consume(u, (struct span){0}, false);
+        if (u->conn.read_eof && upstream_takes_input(u))
+            upstream_on_eof(u); /* splicing has met it */
         return true;
     }
     return u->conn.io.readable && !u->conn.read_eof && upstream_read(u);
@@ -338,7 +340,8 @@ static int upstream_send_head(struct stream *s, struct http_msg *msg)
     struct upstream *u = upstream_of(s);
     struct exchange *x = s->exchange;
     struct conn_env *env = u->proxy->env;
-    char *buf = conn_reserve(env, &u->conn, CONN_HEAD_BYTES - env->head_used);
+    size_t room = CONN_HEAD_BYTES - env->head_used;
+    char *buf = conn_reserve(env, &u->conn, room);
     bool v1_0 = x->group_conf->version_by_client && msg->version == HTTP_VERSION_1_0;
     enum h1_connection connection = H1_CONNECTION_DEFAULT;
     size_t n;
@@ -359,7 +362,7 @@ static int upstream_send_head(struct stream *s, struct http_msg *msg)
     };
     h1_reader_init_response(&u->reader, &u->limits, (enum http_method)msg->method);
     n = buf ? h1_write_request(msg, v1_0 ? HTTP_VERSION_1_0 : HTTP_VERSION_1_1, connection, buf,
-                  CONN_HEAD_BYTES - env->head_used)
+                  room)
             : 0;
     if (n == 0)
         return -EMSGSIZE;

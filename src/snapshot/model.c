@@ -95,7 +95,7 @@ static const struct field listener_fields[] = {
         "priority: first match; specificity: narrowest host, then longest path"),
     LIST_FIELD(listener_conf, default_actions, action, action_fields, 1, ACTIONS_MAX,
         "when no rule matches"),
-    BOOL_FIELD(listener_conf, access_log, true, "one line per request or connection"),
+    BOOL_FIELD(listener_conf, access_log, true, "http: one line per request"),
 
     UINT_FIELD(listener_conf, idle_timeout_ms, 0, HOUR_MS, 0, 0,
         "http: between two requests; tcp, udp: without a byte either way; 0 is 15000 for http, "

@@ -264,7 +264,7 @@ def exchange(addr, data, timeout=10.0, pause=0.0, piece=None):
             except ConnectionResetError:
                 return got
             except socket.timeout:
-                raise TimeoutError(f"still open; so far: {got!r}") from None
+                raise TimeoutError(f"still open after {len(got)} bytes: {got[-1000:]!r}") from None
             if not more:
                 return got
             got += more

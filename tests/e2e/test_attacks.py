@@ -62,8 +62,8 @@ LENGTHS = [
 
 CODINGS = [
     ("empty coding", 400, b"Transfer-Encoding:"),
-    ("comma, chunked", 501, b"Transfer-Encoding: ,chunked"),
-    ("chunked, comma", 501, b"Transfer-Encoding: chunked,"),
+    ("comma, chunked", 400, b"Transfer-Encoding: ,chunked"),
+    ("chunked, comma", 400, b"Transfer-Encoding: chunked,"),
     ("chunked twice in a list", 400, b"Transfer-Encoding: chunked, chunked"),
     ("chunked in two lines", 400, b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked"),
     ("chunked and identity in two lines", 400, b"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity"),

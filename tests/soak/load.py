@@ -344,6 +344,7 @@ class Load:
                 n += 1
                 if first is None:
                     first = where
+                    self.counts["lasting udp flows"] += 1
                 about[:] = [f"datagram {n}, at {where}"]
                 if where != first:
                     self.udp_moves.append(f"{first} -> {where} at datagram {n}")

@@ -423,6 +423,7 @@ def make_changes(changes, upgrades, traffic, n_changes, seconds):
 
 def run(start_nginx, start_slbd, n_changes, n_upgrades, seconds, seed=1, clients=None):
     """start_nginx(name, extra=...) and start_slbd(snapshot, *args) are the fixtures of the end-to-end tests."""
+    clients = clients or CLIENTS
     result = Result()
     extra = f"location = /big {{ limit_rate {BIG_RATE}; }}"
     nginxs = [start_nginx(f"ECS0{i + 1}", extra=extra) for i in range(4)]
@@ -430,12 +431,14 @@ def run(start_nginx, start_slbd, n_changes, n_upgrades, seconds, seed=1, clients
     try:
         model = Model(nginxs, servers.ports)
         slbd = start_slbd(model.complete(1), "--workers", "2")
-        traffic = load.Load(make_target(model, nginxs, servers.ports, None), clients or CLIENTS, seed)
+        traffic = load.Load(make_target(model, nginxs, servers.ports, None), clients, seed)
         changes = Changes(slbd, model, seed)
         upgrades = Upgrades(slbd, n_upgrades)
         begin = time.monotonic()
         traffic.start()
         try:
+            # Lasting flows are on servers that stay: a flow whose server is gone ends with an upgrade.
+            lib.wait_for(lambda: traffic.counts["lasting udp flows"] == clients["udp"], "UDP flows", 20)
             upgrades.start()
             make_changes(changes, upgrades, traffic, n_changes, seconds)
             upgrades.finish()
