@@ -283,7 +283,7 @@ def slbd_command(scenario, place):
 
 COMMANDS = {"openslb": slbd_command, "nginx": nginx_command, "haproxy": haproxy_command}
 VERSIONS = {
-    "openslb": (lambda: [SLBD, "version"], r"slbd (\S+)"),
+    "openslb": (lambda: [SLBD, "--version"], r"slbd (\S+)"),
     "nginx": (lambda: ["nginx", "-v"], r"nginx/(\S+)"),
     "haproxy": (lambda: ["haproxy", "-v"], r"version (\S+)"),
 }
@@ -291,6 +291,8 @@ VERSIONS = {
 
 def version(target):
     command, pattern = VERSIONS[target]
+    if target == "openslb" and not os.access(SLBD, os.X_OK):
+        return None
     found = re.search(pattern, output_of(*command()))
     return found.group(1) if found else None
 

@@ -79,9 +79,10 @@ int cli_reasons(int argc, char **argv)
 {
     if (argc > 1)
         return cli_fail(CLI_USAGE, "reasons: unexpected argument %s", argv[1]);
-    (void)puts("# Reasons\n\nWhy the balancer refused, retried, failed over or answered by itself. "
-               "The words stand in the access\nlog, in metrics and in the API. Made by `slb reasons`.\n\n"
-               "| reason | meaning |\n|---|---|");
+    (void)puts(
+        "# Reasons\n\nWhy the balancer refused, retried, failed over or answered by itself. "
+        "The words stand in the access\nlog, in metrics and in the API. Made by `slb reasons`.\n\n"
+        "| reason | meaning |\n|---|---|");
     for (unsigned i = 0; i < REASON_COUNT; i++)
         (void)printf("| `%s` | %s |\n", reason_word((enum reason)i), reason_text((enum reason)i));
     return CLI_OK;

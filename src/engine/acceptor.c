@@ -55,8 +55,8 @@ static void acceptor_on_ready(struct engine *engine, struct engine_io *io)
     engine_again(engine, io);
 }
 
-int acceptor_start(struct acceptor *acceptor, struct engine *engine, int fd, acceptor_fn fn,
-    void *arg)
+int acceptor_start(
+    struct acceptor *acceptor, struct engine *engine, int fd, acceptor_fn fn, void *arg)
 {
     *acceptor = (struct acceptor){.engine = engine, .fn = fn, .arg = arg};
     acceptor->io.fd = fd;

@@ -16,13 +16,13 @@ struct acceptor {
     struct timer retry; /* out of descriptors: tried again when it fires */
     acceptor_fn fn;
     void *arg;
-    struct addr local;      /* bound address, with port */
-    uint64_t n_failed;      /* accepts refused by EMFILE, ENFILE, ENOMEM, ENOBUFS */
+    struct addr local; /* bound address, with port */
+    uint64_t n_failed; /* accepts refused by EMFILE, ENFILE, ENOMEM, ENOBUFS */
     bool paused;
 };
 
 /* fd stays the caller's (it is shared with other processes during a hand-over). 0 or -errno. */
-int acceptor_start(struct acceptor *acceptor, struct engine *engine, int fd, acceptor_fn fn,
-    void *arg) MUST_CHECK;
+int acceptor_start(
+    struct acceptor *acceptor, struct engine *engine, int fd, acceptor_fn fn, void *arg) MUST_CHECK;
 /* Stops watching; does not close fd. */
 void acceptor_stop(struct acceptor *acceptor);

@@ -34,9 +34,9 @@ struct conn {
     const struct transport *transport;
     struct chunk *out_first, *out_last; /* owned: waiting to be sent */
     uint32_t out_bytes;                 /* in them */
-    int16_t error;      /* first -errno of a read or write that failed; 0 */
-    bool read_eof : 1;  /* the peer's end was read */
-    bool shut_wanted : 1; /* our end is to be sent when the queue is empty */
+    int16_t error;                      /* first -errno of a read or write that failed; 0 */
+    bool read_eof : 1;                  /* the peer's end was read */
+    bool shut_wanted : 1;               /* our end is to be sent when the queue is empty */
     bool shut_done : 1;
 };
 
@@ -60,8 +60,8 @@ struct conn_env {
     uint32_t n_pipes_max;
 };
 
-void conn_env_init(struct conn_env *env, struct engine *engine, size_t memory_limit,
-    uint32_t n_pipes_max);
+void conn_env_init(
+    struct conn_env *env, struct engine *engine, size_t memory_limit, uint32_t n_pipes_max);
 void conn_env_done(struct conn_env *env);
 
 /* Takes over fd and watches it. Returns 0 or -errno (fd is closed then). */

@@ -19,11 +19,11 @@ typedef void (*engine_io_fn)(struct engine *engine, struct engine_io *io);
 
 /* One watched descriptor; embedded in its owner. */
 struct engine_io {
-    int fd;             /* -1 when there is none */
-    bool readable : 1;  /* a read may give bytes, an end, or an error */
-    bool writable : 1;  /* a write may take bytes */
-    bool hung_up : 1;   /* the peer has sent FIN or RST: read on to the end even after a short read */
-    bool failed : 1;    /* EPOLLERR was seen */
+    int fd;            /* -1 when there is none */
+    bool readable : 1; /* a read may give bytes, an end, or an error */
+    bool writable : 1; /* a write may take bytes */
+    bool hung_up : 1; /* the peer has sent FIN or RST: read on to the end even after a short read */
+    bool failed : 1;  /* EPOLLERR was seen */
     bool watched : 1;
     engine_io_fn on_ready; /* called when a bit was newly set, and on engine_again */
     struct list again;     /* the engine's */
@@ -75,8 +75,8 @@ nsec engine_wall(const struct engine *engine);
  * what is not ready says so on the first try. Returns 0 or -errno. */
 int engine_watch(struct engine *engine, struct engine_io *io, engine_io_fn on_ready) MUST_CHECK;
 /* The same, without being told of room to write: a UDP socket has that anew after every datagram it sends. */
-int engine_watch_input(struct engine *engine, struct engine_io *io, engine_io_fn on_ready)
-    MUST_CHECK;
+int engine_watch_input(
+    struct engine *engine, struct engine_io *io, engine_io_fn on_ready) MUST_CHECK;
 /* Ends watching; the caller closes the fd. Explicit EPOLL_CTL_DEL, because a descriptor that was handed
  * to another process would stay registered after close. Events of this turn for it are not delivered. */
 void engine_unwatch(struct engine *engine, struct engine_io *io);
@@ -106,8 +106,8 @@ void engine_job_add(struct engine *engine, struct engine_job *job);
 
 /* free_fn(object) at the end of this turn, when nobody on the stack can still hold it. The first words
  * of the object are not touched. */
-void engine_defer_free(struct engine *engine, void *object, void (*free_fn)(void *arg, void *object),
-    void *arg);
+void engine_defer_free(
+    struct engine *engine, void *object, void (*free_fn)(void *arg, void *object), void *arg);
 
 /* Hands msg to the engine's thread, in order per sender; wakes it if it sleeps. Any thread. */
 void engine_post(struct engine *engine, struct engine_msg *msg);

@@ -5,8 +5,8 @@
  */
 #pragma once
 
-#include "base/span.h"
 #include "base/clock.h"
+#include "base/span.h"
 
 #define HANDOVER_FDS_MAX  64u
 #define HANDOVER_TEXT_MAX 32768u
@@ -17,8 +17,8 @@ int handover_listen(const char *path, int *ret_fd) MUST_CHECK;
 int handover_connect(const char *path, int *ret_fd) MUST_CHECK;
 
 /* 0 or -errno (-ETIMEDOUT). Descriptors stay the sender's. */
-int handover_send(int sock, struct span text, const int *fds, unsigned n_fds,
-    nsec timeout) MUST_CHECK;
+int handover_send(
+    int sock, struct span text, const int *fds, unsigned n_fds, nsec timeout) MUST_CHECK;
 /* Descriptors become the caller's, close-on-exec. *ret_len bytes of text. 0, -EPIPE at the peer's end, -EMSGSIZE when
  * either limit would be passed (all received descriptors are closed), -ETIMEDOUT, other -errno. */
 int handover_recv(int sock, char text[static HANDOVER_TEXT_MAX], size_t *ret_len,

@@ -4,11 +4,11 @@
 #include "base/addr.h"
 
 struct net_listen_opts {
-    int backlog;        /* TCP; 0: the system's maximum */
+    int backlog; /* TCP; 0: the system's maximum */
     bool udp;
     bool v6_only;
-    int receive_bytes;  /* SO_RCVBUF; 0: the system's */
-    bool freebind;      /* IP_FREEBIND: the address may come later */
+    int receive_bytes; /* SO_RCVBUF; 0: the system's */
+    bool freebind;     /* IP_FREEBIND: the address may come later */
 };
 
 /* A bound socket with SO_REUSEADDR and SO_REUSEPORT: one per worker shares the port. TCP: listening, with

@@ -258,8 +258,8 @@ ssize_t sys_sendv(int fd, const struct iovec *iov, int n, int flags)
     if (verdict == SYS_SHORT)
         return sys_sendv_short(fd, iov, n, flags);
     if (n == 1)
-        return SYS_RETRY(syscall(SYS_sendto, fd, iov->iov_base, iov->iov_len, flags | MSG_NOSIGNAL,
-            NULL, 0));
+        return SYS_RETRY(
+            syscall(SYS_sendto, fd, iov->iov_base, iov->iov_len, flags | MSG_NOSIGNAL, NULL, 0));
     return SYS_RETRY(syscall(SYS_sendmsg, fd, &msg, flags | MSG_NOSIGNAL));
 }
 

@@ -15,14 +15,14 @@ struct worker {
     struct rng rng;
     pthread_t thread;
     unsigned index; /* 0.. */
-    int cpu; /* as in worker_opts */
+    int cpu;        /* as in worker_opts */
     bool running;
     void *app; /* borrowed: what the data plane keeps per worker */
 };
 
 struct worker_opts {
     unsigned index;
-    size_t memory_limit;  /* of chunks */
+    size_t memory_limit; /* of chunks */
     uint32_t n_pipes_max;
     int cpu; /* pinned to it; -1: not pinned */
 };

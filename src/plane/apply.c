@@ -1,6 +1,5 @@
 /* The way of a change: verified, bound, published, acknowledged. One at a time, in order. */
 #include "plane/plane.h"
-
 #include "rules/rules.h"
 
 /* A listener whose sockets are new: workers open it, after closing it if it was open elsewhere. */
@@ -96,8 +95,8 @@ static struct snapshot_view *view_new(struct plane *plane)
 
 /* ---- what a candidate needs before it can be in force ---- */
 
-static void attach_server_state(struct plane *plane, const struct group_conf *group,
-    struct server_conf *server)
+static void attach_server_state(
+    struct plane *plane, const struct group_conf *group, struct server_conf *server)
 {
     char key[512], ip[ADDR_TEXT_MAX];
     struct server_state *state;
@@ -116,8 +115,7 @@ static void attach_server_state(struct plane *plane, const struct group_conf *gr
 
 static void attach_listener_state(struct plane *plane, struct listener_conf *listener)
 {
-    struct listener_state *state =
-        map_find(&plane->listener_states, span_of(listener->res.id));
+    struct listener_state *state = map_find(&plane->listener_states, span_of(listener->res.id));
 
     if (!state) {
         state = listener_state_new(listener->res.id, plane->n_workers);
@@ -244,8 +242,8 @@ static int bind_listener(struct plane *plane, const struct listener_conf *conf,
 }
 
 /* Binds all that is new. On failure everything is given back. */
-static int bind_sockets(struct plane_change *change, const struct candidate *candidate,
-    struct errors *errors)
+static int bind_sockets(
+    struct plane_change *change, const struct candidate *candidate, struct errors *errors)
 {
     struct plane *plane = change->plane;
     int result = 0;
@@ -280,8 +278,7 @@ static void unuse_sockets(struct plane *plane, const struct candidate *candidate
         const struct change_item *item = &candidate->items[i];
         const struct listener_conf *conf = item->before;
 
-        if (item->kind != KIND_LISTENER || !conf ||
-            (item->after && same_bind(conf, item->after)))
+        if (item->kind != KIND_LISTENER || !conf || (item->after && same_bind(conf, item->after)))
             continue;
         for (uint32_t b = 0; b < conf->bind.n; b++) {
             struct addr addr = FIELD_ITEMS(conf->bind, struct addr)[b];
@@ -557,13 +554,12 @@ static void call_on_worker(struct engine *engine, struct engine_msg *msg)
 void plane_on_workers(struct plane *plane, void (*fn)(struct plane_worker *w, void *arg),
     void (*done)(struct plane *plane, void *arg), void *arg)
 {
-    struct worker_calls *all =
-        base_zalloc(sizeof(*all) + plane->n_workers * sizeof(all->calls[0]));
+    struct worker_calls *all = base_zalloc(sizeof(*all) + plane->n_workers * sizeof(all->calls[0]));
 
     *all = (struct worker_calls){plane, fn, done, arg, plane->n_workers};
     for (unsigned i = 0; i < plane->n_workers; i++) {
-        all->calls[i] = (struct worker_call){.msg.fn = call_on_worker,
-            .worker = &plane->workers[i], .all = all};
+        all->calls[i] = (struct worker_call){
+            .msg.fn = call_on_worker, .worker = &plane->workers[i], .all = all};
         engine_post(plane->workers[i].worker->engine, &all->calls[i].msg);
     }
 }

@@ -14,7 +14,7 @@
 
 #include "plane/plane.h"
 
-#define CONTROL_LINE_MAX   (size_t)SNAPSHOT_JSON_MAX
+#define CONTROL_LINE_MAX   (size_t) SNAPSHOT_JSON_MAX
 #define CONTROL_OUTPUT_MAX ((size_t)1 << 30)
 
 struct control {
@@ -35,7 +35,6 @@ struct control_conn {
     bool watches;
     bool closed;
 };
-
 
 static void control_conn_free(void *arg, void *object)
 {
@@ -115,7 +114,9 @@ static void control_on_applied(void *arg, uint64_t version, const struct errors 
     text_add_char(&line, '}');
     control_send(cc, &line);
     text_done(&line);
-    engine_again(cc->plane->engine, &cc->conn.io);
+    /* The answer may have found the client gone. */
+    if (!cc->closed)
+        engine_again(cc->plane->engine, &cc->conn.io);
 }
 
 static void control_refuse(struct control_conn *cc, struct span command, const char *rule)
@@ -187,7 +188,8 @@ static void control_execute(struct control_conn *cc, struct span line)
     } else if (span_starts_with(command, SPAN_LIT("watch "))) {
         control_watch(cc, span_trim(span_from(command, 6)));
     } else {
-        control_refuse(cc, command, "a line is a change in JSON, or begins with replace, get or watch");
+        control_refuse(
+            cc, command, "a line is a change in JSON, or begins with replace, get or watch");
     }
 }
 
@@ -244,8 +246,8 @@ static void control_on_ready(struct engine *engine, struct engine_io *io)
     struct control_conn *cc = container_of(io, struct control_conn, conn.io);
 
     (void)engine;
-    if (io->failed || (io->writable && cc->conn.out_bytes > 0 &&
-                          conn_flush(&cc->plane->env, &cc->conn) < 0)) {
+    if (io->failed ||
+        (io->writable && cc->conn.out_bytes > 0 && conn_flush(&cc->plane->env, &cc->conn) < 0)) {
         control_conn_close(cc);
         return;
     }
@@ -314,7 +316,7 @@ struct control *control_free(struct control *control)
     if (!control)
         return NULL;
     acceptor_stop(&control->acceptor);
-    list_foreach_safe(it, &control->conns)
+    list_foreach_safe (it, &control->conns)
         control_conn_close(container_of(it, struct control_conn, link));
     close(control->fd);
     free(control->path);
@@ -326,7 +328,7 @@ void control_health_event(struct control *control, const struct health_event *ev
 {
     static const char *const names[] = {"off", "unknown", "up", "down"};
 
-    list_foreach_safe(it, &control->conns) {
+    list_foreach_safe (it, &control->conns) {
         struct control_conn *cc = container_of(it, struct control_conn, link);
         struct text line;
 

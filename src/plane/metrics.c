@@ -66,8 +66,8 @@ static void write_listeners(struct plane *plane, struct text *out)
     free(all);
 }
 
-static void write_group_labels(struct label_set *labels, const struct group_conf *group,
-    const struct server_conf *server)
+static void write_group_labels(
+    struct label_set *labels, const struct group_conf *group, const struct server_conf *server)
 {
     char ip[ADDR_TEXT_MAX];
 
@@ -130,8 +130,8 @@ void plane_write_metrics(struct plane *plane, struct text *out)
 {
     metrics_write_value(out, "config_version", "gauge", "version of the resource set in force",
         builder_current(plane->builder)->version);
-    metrics_write_value(out, "config_changes_total", "counter", "changes applied",
-        plane->n_changes);
+    metrics_write_value(
+        out, "config_changes_total", "counter", "changes applied", plane->n_changes);
     metrics_write_value(out, "start_time_seconds", "gauge", "when the process started",
         (uint64_t)(plane->started_at / NSEC_PER_SEC));
     metrics_write_value(out, "workers", "gauge", "threads that carry traffic", plane->n_workers);
@@ -142,8 +142,7 @@ void plane_write_metrics(struct plane *plane, struct text *out)
 
 void plane_write_status(struct plane *plane, struct text *out)
 {
-    text_addf(out,
-        "{\"version\":%llu,\"changes\":%llu,\"workers\":%u,\"pid\":%d,\"draining\":%s}",
+    text_addf(out, "{\"version\":%llu,\"changes\":%llu,\"workers\":%u,\"pid\":%d,\"draining\":%s}",
         (unsigned long long)builder_current(plane->builder)->version,
         (unsigned long long)plane->n_changes, plane->n_workers, (int)getpid(),
         plane->draining ? "true" : "false");
@@ -156,15 +155,15 @@ static void write_listener_counters(const struct listener_conf *conf, struct tex
     listener_state_sum(conf->state, &sum);
     text_add(out, SPAN_LIT("{\"listener\":"));
     text_add_json(out, span_of(conf->res.id));
-#define ADD_COUNTER(name, suffix, type, help)     \
-    text_add(out, SPAN_LIT(",\"" #name "\":"));   \
+#define ADD_COUNTER(name, suffix, type, help)   \
+    text_add(out, SPAN_LIT(",\"" #name "\":")); \
     text_add_u64(out, counter_get(&sum.name));
     LISTENER_COUNTER_LIST(ADD_COUNTER)
     text_add_char(out, '}');
 }
 
-static void write_server_counters(const struct group_conf *group, const struct server_conf *server,
-    struct text *out)
+static void write_server_counters(
+    const struct group_conf *group, const struct server_conf *server, struct text *out)
 {
     struct server_cell sum;
 
@@ -225,8 +224,8 @@ static void serve_status(void *arg, struct serve_request *request)
     text_init(&text, SIZE_MAX);
     plane_write_status(arg, &text);
     text_add_char(&text, '\n');
-    serve_answer(request, &(struct serve_answer){.status = 200,
-                              .content_type = "application/json", .body = &text});
+    serve_answer(request,
+        &(struct serve_answer){.status = 200, .content_type = "application/json", .body = &text});
 }
 
 int plane_open_admin(struct plane *plane)
@@ -236,14 +235,14 @@ int plane_open_admin(struct plane *plane)
         .n_routes = ARRAY_LEN(plane->admin_routes)};
     char ip[ADDR_TEXT_MAX];
 
-    plane->admin_routes[0] = (struct serve_route){.path = "/metrics",
-        .methods = SERVE_METHOD(GET), .fn = serve_metrics, .arg = plane};
-    plane->admin_routes[1] = (struct serve_route){.path = "/status",
-        .methods = SERVE_METHOD(GET), .fn = serve_status, .arg = plane};
+    plane->admin_routes[0] = (struct serve_route){
+        .path = "/metrics", .methods = SERVE_METHOD(GET), .fn = serve_metrics, .arg = plane};
+    plane->admin_routes[1] = (struct serve_route){
+        .path = "/status", .methods = SERVE_METHOD(GET), .fn = serve_status, .arg = plane};
     plane->admin = serve_new(plane->engine, &opts);
     if (plane->admin)
         return 0;
-    log_line(LOG_ERROR, "admin address %.*s cannot be served: %s",
-        (int)addr_format(&opts.addr, ip), ip, strerrordesc_np(errno));
+    log_line(LOG_ERROR, "admin address %.*s cannot be served: %s", (int)addr_format(&opts.addr, ip),
+        ip, strerrordesc_np(errno));
     return -errno;
 }

@@ -9,7 +9,7 @@
 #define SAVE_DELAY  (200 * NSEC_PER_MSEC) /* changes come in bursts: one write for all of them */
 #define DRAIN_LOOK  (100 * NSEC_PER_MSEC)
 #define MAIN_MEMORY ((size_t)512 << 20) /* control socket and health checks */
-#define FILE_MAX    (size_t)SNAPSHOT_JSON_MAX
+#define FILE_MAX    (size_t) SNAPSHOT_JSON_MAX
 
 /* ---- life ---- */
 
@@ -25,12 +25,13 @@ static void plane_worker_init(struct plane *plane, struct plane_worker *w, struc
     w->l4 = l4_new(worker, &w->groups);
 }
 
-/* Descriptors bound connections: each may need two. What is left is for listeners, checks and files. */
+/* Descriptors bound connections: an idle one needs one, a busy one two. What is left is for servers, listeners, checks and
+ * files. */
 static uint32_t clients_per_worker(const struct plane *plane, long n_files)
 {
     long spare = n_files / 10 + 128;
 
-    return n_files > spare ? (uint32_t)((n_files - spare) / 2) / plane->n_workers + 1 : 16;
+    return n_files > spare ? (uint32_t)((n_files - spare) * 3 / 4) / plane->n_workers + 1 : 16;
 }
 
 static int plane_make_workers(struct plane *plane)
@@ -182,9 +183,11 @@ static void plane_on_health(void *arg, const struct health_event *event)
     uint32_t *slot = base_alloc(sizeof(*slot));
 
     *slot = event->group->res.slot;
-    log_line(event->after == HEALTH_DOWN ? LOG_WARNING : LOG_NOTICE, "group %s: server %s is %s%s%s",
-        event->group->res.id, event->server->id,
-        event->after == HEALTH_DOWN ? "down: " : event->after == HEALTH_UP ? "up" : "not checked",
+    log_line(event->after == HEALTH_DOWN ? LOG_WARNING : LOG_NOTICE,
+        "group %s: server %s is %s%s%s", event->group->res.id, event->server->id,
+        event->after == HEALTH_DOWN ? "down: "
+        : event->after == HEALTH_UP ? "up"
+                                    : "not checked",
         event->after == HEALTH_DOWN ? event->why : "",
         event->after == HEALTH_DOWN && event->status ? " (status not expected)" : "");
     plane_on_workers(plane, worker_health_changed, health_told, slot);
@@ -207,11 +210,19 @@ static void plane_save_now(struct engine *engine, struct timer *timer)
 
 void plane_save(struct plane *plane)
 {
-    if (plane->saver && plane->draining)
-        plane_save_now(plane->engine, &plane->save_timer);
-    else if (plane->saver && !list_linked(&plane->save_timer.link))
+    if (plane->saver && !list_linked(&plane->save_timer.link))
         timer_set(plane->engine, &plane->save_timer, engine_now(plane->engine) + SAVE_DELAY,
             plane_save_now);
+    if (plane->draining)
+        plane_save_pending(plane);
+}
+
+void plane_save_pending(struct plane *plane)
+{
+    if (!list_linked(&plane->save_timer.link))
+        return;
+    timer_stop(&plane->save_timer);
+    plane_save_now(plane->engine, &plane->save_timer);
 }
 
 struct load {
@@ -235,8 +246,8 @@ static void on_loaded(void *arg, uint64_t version, const struct errors *errors)
     if (errors->n_dropped > 0)
         log_line(LOG_ERROR, "%s: and %u more errors", load->from, errors->n_dropped);
     if (errors->n == 0)
-        log_line(LOG_NOTICE, "%s: version %llu is in force", load->from,
-            (unsigned long long)version);
+        log_line(
+            LOG_NOTICE, "%s: version %llu is in force", load->from, (unsigned long long)version);
 }
 
 /* Before the workers run: the outcome is known at once. */
@@ -366,7 +377,8 @@ static int plane_open_endpoints(struct plane *plane)
         plane->control = control_new(plane, path);
     if (plane->upgrade && plane->control)
         return 0;
-    log_line(LOG_ERROR, "%s: its sockets cannot be made: %s", plane->opts.run_dir, strerrordesc_np(errno));
+    log_line(LOG_ERROR, "%s: its sockets cannot be made: %s", plane->opts.run_dir,
+        strerrordesc_np(errno));
     return -EINVAL;
 }
 
@@ -392,7 +404,8 @@ static int plane_start_serving(struct plane *plane, int sock)
     if (r < 0)
         return r;
     if (sock >= 0 && upgrade_ready(plane, sock) < 0)
-        log_line(LOG_WARNING, "hand-over: the old process went away before it had given everything");
+        log_line(
+            LOG_WARNING, "hand-over: the old process went away before it had given everything");
     r = plane_start_workers(plane);
     if (r == 0)
         r = plane_open_endpoints(plane);
@@ -428,8 +441,8 @@ static void plane_look(struct engine *engine, struct timer *timer);
 
 static void worker_count(struct plane_worker *w, void *arg)
 {
-    atomic_fetch_add_explicit((_Atomic uint32_t *)arg, plane_worker_active(w),
-        memory_order_relaxed);
+    atomic_fetch_add_explicit(
+        (_Atomic uint32_t *)arg, plane_worker_active(w), memory_order_relaxed);
 }
 
 static void worker_cut(struct plane_worker *w, void *arg)
@@ -455,8 +468,8 @@ static void plane_counted(struct plane *plane, void *arg)
         log_line(LOG_WARNING, "%u connections are cut: the time to finish is over", n);
         plane_on_workers(plane, worker_cut, plane_on_cut, NULL);
     } else
-        timer_set(plane->engine, &plane->drain_timer, engine_now(plane->engine) + DRAIN_LOOK,
-            plane_look);
+        timer_set(
+            plane->engine, &plane->drain_timer, engine_now(plane->engine) + DRAIN_LOOK, plane_look);
 }
 
 static void plane_look(struct engine *engine, struct timer *timer)
@@ -490,9 +503,7 @@ static void plane_drain(struct plane *plane)
     plane->admin = serve_free(plane->admin);
     plane_apply_none(plane);
     /* What was acknowledged is kept, also by a process that ends at once. */
-    if (list_linked(&plane->save_timer.link))
-        plane_save(plane);
-    timer_stop(&plane->save_timer);
+    plane_save_pending(plane);
     plane_on_workers(plane, worker_drain, plane_drained, plane);
 }
 

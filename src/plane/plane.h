@@ -15,15 +15,15 @@
 struct plane_opts {
     unsigned n_workers;
     bool pin;
-    size_t memory_bytes;     /* of all workers' buffers */
-    const char *run_dir;     /* control.sock and handover.sock; NULL: neither */
-    const char *state_path;  /* the last applied set is kept there; NULL: nowhere */
+    size_t memory_bytes;       /* of all workers' buffers */
+    const char *run_dir;       /* control.sock and handover.sock; NULL: neither */
+    const char *state_path;    /* the last applied set is kept there; NULL: nowhere */
     const char *snapshot_path; /* read at start and on SIGHUP; NULL: none */
-    struct addr admin;       /* metrics; family 0: none */
-    const char *log_path;    /* access log; NULL: none */
+    struct addr admin;         /* metrics; family 0: none */
+    const char *log_path;      /* access log; NULL: none */
     uint64_t log_rotate_bytes;
     unsigned log_keep;
-    nsec drain_for;          /* how long a replaced or stopping process waits for its connections */
+    nsec drain_for; /* how long a replaced or stopping process waits for its connections */
 };
 
 /* One listener on one worker. */
@@ -66,9 +66,9 @@ struct plane {
     struct serve_route admin_routes[2];
     struct plane_worker *workers; /* owned array */
     unsigned n_workers;
-    struct map sockets;         /* key -> struct plane_socket */
-    struct map server_states;   /* key -> struct server_state */
-    struct map listener_states; /* id -> struct listener_state */
+    struct map sockets;            /* key -> struct plane_socket */
+    struct map server_states;      /* key -> struct server_state */
+    struct map listener_states;    /* id -> struct listener_state */
     struct plane_change *changing; /* waits for acknowledgements */
     struct list waiting;           /* struct plane_change, applied later in order */
     struct control *control;
@@ -79,7 +79,7 @@ struct plane {
     nsec drain_until;
     uint64_t n_changes;
     nsec started_at;
-    bool held;     /* changes wait: what the next process was told must stay true */
+    bool held; /* changes wait: what the next process was told must stay true */
     bool draining;
     bool stopping;
     bool started; /* workers run */
@@ -118,8 +118,10 @@ void plane_apply_none(struct plane *plane);
 void plane_resume(struct plane *plane);
 /* For builder_on_free: gives back what was attached to a resource. */
 void plane_on_resource_free(void *arg, void *conf);
-/* Hands the applied set to the saver, if there is one. */
+/* Hands the applied set to the saver, if there is one, soon. */
 void plane_save(struct plane *plane);
+/* Now, if that is still to come. */
+void plane_save_pending(struct plane *plane);
 
 /* metrics.c. Serves /metrics and /status on opts.admin: 0 or -errno, logged. */
 int plane_open_admin(struct plane *plane) MUST_CHECK;
@@ -134,8 +136,8 @@ int plane_socket_use(struct plane *plane, const struct addr *addr, bool udp,
 struct plane_socket *plane_socket_find(struct plane *plane, const struct addr *addr, bool udp);
 void plane_socket_drop(struct plane *plane, struct plane_socket *socket);
 /* Adopts one descriptor from another process. */
-void plane_socket_adopt(struct plane *plane, const struct addr *addr, bool udp, unsigned index,
-    int fd);
+void plane_socket_adopt(
+    struct plane *plane, const struct addr *addr, bool udp, unsigned index, int fd);
 /* Closes all: they are another process's, or nobody's. */
 void plane_sockets_close(struct plane *plane);
 /* Closes those that no listener uses. */
@@ -166,8 +168,8 @@ struct upgrade *upgrade_free(struct upgrade *upgrade);
 void upgrade_settled(struct upgrade *upgrade);
 /* Asks the process that serves run_dir for its sockets and state. 0: *ret_state is its resource set (owned by the caller, may be
  * empty) and the old one waits for upgrade_ready, for as long as *ret_sock is open; -ENOENT: nobody is there; other -errno. */
-int upgrade_ask(struct plane *plane, const char *path, struct text *ret_state,
-    int *ret_sock) MUST_CHECK;
+int upgrade_ask(
+    struct plane *plane, const char *path, struct text *ret_state, int *ret_sock) MUST_CHECK;
 /* Our sockets are in place: the old process stops accepting and sends its UDP flows, which are adopted. Before the workers
  * run. 0 or -errno. */
 int upgrade_ready(struct plane *plane, int sock) MUST_CHECK;
@@ -176,5 +178,5 @@ void upgrade_serving(int sock);
 
 /* save.c: writes the applied set to a file from a thread of its own; atomic and durable. */
 struct saver *saver_new(const char *path);
-struct saver *saver_free(struct saver *saver); /* after what was given is written */
+struct saver *saver_free(struct saver *saver);          /* after what was given is written */
 void saver_put(struct saver *saver, struct text *text); /* takes the content over */

@@ -62,7 +62,8 @@ static void *saver_main(void *arg)
         pthread_mutex_unlock(&saver->lock);
         r = save_file(saver, text_span(&text));
         if (r < 0)
-            log_line(LOG_ERROR, "state file %s cannot be written: %s", saver->path, strerrordesc_np(-r));
+            log_line(
+                LOG_ERROR, "state file %s cannot be written: %s", saver->path, strerrordesc_np(-r));
         text_done(&text);
         pthread_mutex_lock(&saver->lock);
     }

@@ -1,7 +1,9 @@
-#include "engine/net.h"
-#include "plane/plane.h"
-
+#include <netinet/in.h>
 #include <unistd.h>
+
+#include "engine/net.h"
+#include "engine/sys.h"
+#include "plane/plane.h"
 
 static struct span socket_key(const struct addr *addr, bool udp, char buf[static 64])
 {
@@ -41,6 +43,44 @@ static void socket_free(struct plane *plane, struct plane_socket *socket)
     free(socket);
 }
 
+/* Our sockets allow others to share their port, and so may those of another program of the same user, which would
+ * take part of the connections: 0 when nobody has the address, else -errno. */
+static int socket_probe(const struct addr *addr, bool udp)
+{
+    struct sockaddr_storage sa;
+    socklen_t len = addr_to_sockaddr(addr, &sa);
+    int fd = sys_socket(sa.ss_family, udp ? SOCK_DGRAM : SOCK_STREAM, 0);
+    int on = 1;
+    int r = 0;
+
+    if (fd < 0)
+        return fd;
+    if (addr->family == 6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0)
+        r = -errno;
+    /* TCP: connections that a listener of old has left behind do not count. */
+    if (r == 0 && !udp && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
+        r = -errno;
+    if (r == 0 && bind(fd, (const struct sockaddr *)&sa, len) < 0)
+        r = -errno;
+    close(fd);
+    return r;
+}
+
+/* Whether a socket of ours would be in the way of a probe: of another address, or of all. */
+static bool socket_is_near(struct plane *plane, const struct addr *addr, bool udp)
+{
+    const struct plane_socket *socket;
+    struct span key;
+    uint32_t pos = 0;
+
+    while ((socket = map_next(&plane->sockets, &pos, &key))) {
+        if (socket->udp == udp && socket->addr.port == addr->port &&
+            socket->addr.family == addr->family)
+            return true;
+    }
+    return false;
+}
+
 /* Binds what is missing: everything for a new address, or the rest when the process that we replace had
  * fewer workers. */
 static int socket_bind(struct plane *plane, struct plane_socket *socket)
@@ -65,12 +105,14 @@ struct plane_socket *plane_socket_find(struct plane *plane, const struct addr *a
     return map_find(&plane->sockets, socket_key(addr, udp, buf));
 }
 
-int plane_socket_use(struct plane *plane, const struct addr *addr, bool udp,
-    struct plane_socket **ret_socket)
+int plane_socket_use(
+    struct plane *plane, const struct addr *addr, bool udp, struct plane_socket **ret_socket)
 {
     struct plane_socket *socket = plane_socket_find(plane, addr, udp);
-    int r;
+    int r = socket || socket_is_near(plane, addr, udp) ? 0 : socket_probe(addr, udp);
 
+    if (r < 0)
+        return r;
     if (!socket)
         socket = socket_add(plane, addr, udp);
     r = socket_bind(plane, socket);
@@ -91,8 +133,8 @@ void plane_socket_drop(struct plane *plane, struct plane_socket *socket)
     socket->users--;
 }
 
-void plane_socket_adopt(struct plane *plane, const struct addr *addr, bool udp, unsigned index,
-    int fd)
+void plane_socket_adopt(
+    struct plane *plane, const struct addr *addr, bool udp, unsigned index, int fd)
 {
     struct plane_socket *socket = plane_socket_find(plane, addr, udp);
 

@@ -26,6 +26,7 @@
 
 #define STEP_TIME  (10 * NSEC_PER_SEC)
 #define READY_TIME (120 * NSEC_PER_SEC)
+#define HELLO_TIME (100 * NSEC_PER_MSEC)
 
 enum upgrade_step {
     UPGRADE_HELLO,   /* the peer has said nothing yet */
@@ -197,7 +198,7 @@ static void upgrade_given_up(struct plane *plane, void *arg)
         return;
     upgrade->step = UPGRADE_GIVEN;
     /* From now on the state file is the next process's. */
-    timer_stop(&plane->save_timer);
+    plane_save_pending(plane);
     plane->saver = saver_free(plane->saver);
     if (r == 0)
         r = send_text(upgrade->peer.fd, "done");
@@ -320,6 +321,22 @@ static void upgrade_on_time(struct engine *engine, struct timer *timer)
         upgrade_give_up(upgrade, -ETIMEDOUT);
 }
 
+/* Its hello is read first: closing with something unread would take the answer away from it. */
+static void upgrade_turn_away(int fd)
+{
+    char text[HANDOVER_TEXT_MAX];
+    int fds[HANDOVER_FDS_MAX];
+    unsigned n_fds = 0;
+    size_t len;
+
+    (void)!send_text(fd, "refused: another process is taking over");
+    if (handover_recv(fd, text, &len, fds, &n_fds, HELLO_TIME) == 0) {
+        for (unsigned i = 0; i < n_fds; i++)
+            close(fds[i]);
+    }
+    close(fd);
+}
+
 static void upgrade_accept(void *arg, struct acceptor *acceptor, int fd, const struct addr *peer)
 {
     struct upgrade *upgrade = arg;
@@ -329,8 +346,7 @@ static void upgrade_accept(void *arg, struct acceptor *acceptor, int fd, const s
     (void)acceptor;
     (void)peer;
     if (upgrade->peer.fd >= 0) {
-        (void)!send_text(fd, "refused: another process is taking over");
-        close(fd);
+        upgrade_turn_away(fd);
         return;
     }
     upgrade->peer = (struct engine_io){.fd = fd};
@@ -354,8 +370,7 @@ struct upgrade *upgrade_new(struct plane *plane, const char *path)
     upgrade->plane = plane;
     upgrade->peer.fd = -1;
     if (r == 0) {
-        r = acceptor_start(&upgrade->acceptor, plane->engine, upgrade->fd, upgrade_accept,
-            upgrade);
+        r = acceptor_start(&upgrade->acceptor, plane->engine, upgrade->fd, upgrade_accept, upgrade);
         if (r < 0)
             close(upgrade->fd);
     }
@@ -410,8 +425,8 @@ static int adopt_sockets(struct plane *plane, struct span line, const int *fds, 
     return 0;
 }
 
-static int take_message(struct plane *plane, struct span line, const int *fds, unsigned n_fds,
-    struct text *state)
+static int take_message(
+    struct plane *plane, struct span line, const int *fds, unsigned n_fds, struct text *state)
 {
     int r;
 

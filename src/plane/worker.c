@@ -39,8 +39,7 @@ static void worker_close_listeners(struct plane_worker *w, const struct change_i
     for (uint32_t i = 0; i < n_items; i++) {
         const struct change_item *item = &items[i];
 
-        if (item->kind == KIND_LISTENER && item->before &&
-            (!item->after || fds[i]))
+        if (item->kind == KIND_LISTENER && item->before && (!item->after || fds[i]))
             listener_close(worker_listener(w, item->slot));
     }
 }

@@ -128,8 +128,8 @@ static void client_linger(struct client *c)
  * overtake the response. */
 static void client_last_sent(struct client *c)
 {
-    bool unread = (c->in && chunk_span(c->in).len > 0) || c->conn.io.readable ||
-                  !h1_reader_idle(&c->reader);
+    bool unread =
+        (c->in && chunk_span(c->in).len > 0) || c->conn.io.readable || !h1_reader_idle(&c->reader);
 
     if (c->conn.read_eof || !unread)
         client_close(c);
@@ -207,8 +207,8 @@ static struct addr client_local(struct client *c)
     return local;
 }
 
-static void client_begin_exchange(struct client *c, const struct http_msg *msg, struct span head,
-    bool done)
+static void client_begin_exchange(
+    struct client *c, const struct http_msg *msg, struct span head, bool done)
 {
     struct proxy *proxy = c->listener->proxy;
     struct exchange *x;
@@ -255,7 +255,8 @@ static bool client_takes_input(const struct client *c)
 /* One event of the codec. Returns false when nothing more can be done with the input now. */
 static bool client_step(struct client *c, struct span *in)
 {
-    struct http_msg msg = {.fields.at = c->listener->proxy->fields, .fields.cap = PROXY_HEADERS_MAX};
+    struct http_msg msg = {
+        .fields.at = c->listener->proxy->fields, .fields.cap = PROXY_HEADERS_MAX};
     struct h1_step step;
     struct span before = *in;
     struct exchange *x = c->stream.exchange;
@@ -270,8 +271,8 @@ static bool client_step(struct client *c, struct span *in)
     *in = span_from(*in, step.used);
     switch (step.event) {
     case H1_HEAD: {
-        bool done = msg.body == HTTP_BODY_NONE ||
-                    (msg.body == HTTP_BODY_LENGTH && msg.content_length == 0);
+        bool done =
+            msg.body == HTTP_BODY_NONE || (msg.body == HTTP_BODY_LENGTH && msg.content_length == 0);
         struct http_msg end = {0};
         struct h1_step last;
 

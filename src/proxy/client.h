@@ -9,7 +9,7 @@ enum client_phase {
     CLIENT_EXCHANGE, /* one exchange at a time; pipelined requests wait unread */
     CLIENT_TUNNEL,   /* after 101 */
     CLIENT_LAST,     /* the last response is going out, then the connection closes */
-    CLIENT_LINGER,   /* our end is sent; what still comes is read away, so that no RST overtakes it */
+    CLIENT_LINGER, /* our end is sent; what still comes is read away, so that no RST overtakes it */
 };
 
 struct client {
@@ -26,13 +26,13 @@ struct client {
     uint32_t lingered_bytes;
     uint32_t rtt_us;
     uint32_t send_timeout_ms; /* of the response in progress */
-    uint8_t phase;         /* enum client_phase */
-    uint8_t acceptor;      /* index: which bound address it came by */
-    bool closed : 1;       /* memory stays until the turn's end */
+    uint8_t phase;            /* enum client_phase */
+    uint8_t acceptor;         /* index: which bound address it came by */
+    bool closed : 1;          /* memory stays until the turn's end */
     bool pumping : 1;
-    bool close_next : 1;   /* the response in progress said Connection: close */
-    bool out_chunked : 1;  /* of the response in progress */
-    bool http_1_0 : 1;     /* the request in progress */
+    bool close_next : 1;  /* the response in progress said Connection: close */
+    bool out_chunked : 1; /* of the response in progress */
+    bool http_1_0 : 1;    /* the request in progress */
     bool wants_keep_alive : 1;
     bool cut_on_close : 1; /* the response ends with the connection: a cut must be told by RST */
 };

@@ -4,7 +4,7 @@
 #include "proxy/proxy.h"
 #include "proxy/upstream.h"
 
-#define INTERIM_MAX  16u   /* 1xx responses passed on for one request */
+#define INTERIM_MAX  16u    /* 1xx responses passed on for one request */
 #define SPLICE_BYTES 32768u /* raw bytes to come that make splicing worth its pipe */
 
 /* ---- life ---- */
@@ -67,8 +67,8 @@ static void exchange_end(struct exchange *x)
 /* ---- servers tried ---- */
 
 /* The current try is over: its outcome is noted and the connection goes back or closes. */
-static void exchange_leave_server(struct exchange *x, enum reason why, uint16_t status,
-    enum stream_release how)
+static void exchange_leave_server(
+    struct exchange *x, enum reason why, uint16_t status, enum stream_release how)
 {
     struct upstream *u = x->up;
 
@@ -147,8 +147,8 @@ static enum exchange_step exchange_try_failed(struct exchange *x, enum reason re
         x->head_sent = false;
         return STEP_CONNECT;
     }
-    counter_add(connect_failed(reason) ? &server->cell->connect_failures : &server->cell->failures,
-        1);
+    counter_add(
+        connect_failed(reason) ? &server->cell->connect_failures : &server->cell->failures, 1);
     pick_failed(&x->pick, server);
     exchange_leave_server(x, reason, 0, STREAM_CUT);
     if (retry && x->n_tries < x->group_conf->tries) {
@@ -230,7 +230,8 @@ static enum reason reason_of_connect(int r)
 static enum exchange_step step_connect(struct exchange *x)
 {
     struct server *server = x->use.server;
-    bool repeatable = x->request_done && http_method_idempotent((enum http_method)x->request.method);
+    bool repeatable =
+        x->request_done && http_method_idempotent((enum http_method)x->request.method);
     struct upstream *u;
     int r;
 
@@ -282,8 +283,8 @@ static enum exchange_step step_send(struct exchange *x)
     x->step = STEP_RELAY;
     if (x->request_done || x->request.expect_continue) {
         exchange_flush_request(x);
-        if (x->ended || x->step != STEP_RELAY)
-            return STEP_WAIT;
+        if (x->ended || x->step != STEP_RELAY || !x->up || &x->up->stream != up)
+            return STEP_WAIT; /* it failed, and the next try has done the rest */
     }
     if (!x->request_done && x->request.expect_continue)
         exchange_send_continue(x);
@@ -502,8 +503,12 @@ void exchange_on_interim(struct exchange *x, struct http_msg *msg)
     if (msg->status == 100 || x->request.version == HTTP_VERSION_1_0)
         return;
     forward_edit_response(msg);
-    if (x->down->ops->send_head(x->down, msg) < 0)
+    if (x->down->ops->send_head(x->down, msg) < 0) {
         exchange_on_server_failed(x, REASON_RESPONSE_TOO_LONG);
+        return;
+    }
+    /* At once: what follows may fail, and the next try gathers for another connection. */
+    exchange_flush_response(x);
 }
 
 void exchange_on_response_head(struct exchange *x, struct http_msg *msg)
@@ -600,8 +605,8 @@ void exchange_after_response(struct exchange *x)
         return;
     }
     if (x->on_server)
-        exchange_leave_server(x, REASON_NONE, x->up_status,
-            x->request_done ? STREAM_CLEAN : STREAM_CUT);
+        exchange_leave_server(
+            x, REASON_NONE, x->up_status, x->request_done ? STREAM_CLEAN : STREAM_CUT);
     exchange_run(x);
 }
 

@@ -31,15 +31,15 @@ enum exchange_step {
 #define EXCHANGE_ARENA_FIRST 2048u
 
 struct exchange {
-    struct proxy *proxy;     /* borrowed */
-    struct stream *down;     /* the client's side; NULL when it has gone */
-    struct upstream *up;     /* the server's side, or NULL */
+    struct proxy *proxy; /* borrowed */
+    struct stream *down; /* the client's side; NULL when it has gone */
+    struct upstream *up; /* the server's side, or NULL */
     struct http_listener *listener;
     const struct listener_conf *conf; /* of view */
     struct snapshot_view *view;       /* a counted use */
     struct group *group;              /* the worker's; may outlive its removal from the snapshot */
     const struct group_conf *group_conf; /* of view */
-    struct server_use use;            /* on the server of this try */
+    struct server_use use;               /* on the server of this try */
     struct addr client, vip;
 
     struct http_msg request; /* in arena */
@@ -47,30 +47,30 @@ struct exchange {
     struct pick pick;
 
     enum exchange_step step;
-    bool on_server : 1;        /* use is begun */
-    bool request_done : 1;     /* the client's whole request was handed on, or it has no body */
-    bool body_begun : 1;       /* some of its body was handed on: no retry any more */
-    bool head_sent : 1;        /* the request went to the server of this try */
-    bool response_begun : 1;   /* a final head went to the client */
+    bool on_server : 1;      /* use is begun */
+    bool request_done : 1;   /* the client's whole request was handed on, or it has no body */
+    bool body_begun : 1;     /* some of its body was handed on: no retry any more */
+    bool head_sent : 1;      /* the request went to the server of this try */
+    bool response_begun : 1; /* a final head went to the client */
     bool response_done : 1;
     bool tunnel : 1;
-    bool close_after : 1;      /* the client's connection ends with this exchange */
-    bool fresh_only : 1;       /* a kept connection failed: use a new one */
+    bool close_after : 1; /* the client's connection ends with this exchange */
+    bool fresh_only : 1;  /* a kept connection failed: use a new one */
     bool splicing : 1;
-    bool up_blocked : 1;       /* bytes wait for the server */
-    bool down_blocked : 1;     /* bytes wait for the client */
-    bool client_ended : 1;     /* tunnel: that side sent its end */
+    bool up_blocked : 1;   /* bytes wait for the server */
+    bool down_blocked : 1; /* bytes wait for the client */
+    bool client_ended : 1; /* tunnel: that side sent its end */
     bool server_ended : 1;
     bool ended : 1;
 
-    uint32_t n_received;    /* headers of the request as it came; ours stand behind them */
-    uint32_t rtt_us;        /* of the client's connection; 0 unknown */
+    uint32_t n_received; /* headers of the request as it came; ours stand behind them */
+    uint32_t rtt_us;     /* of the client's connection; 0 unknown */
     uint8_t n_interim;
     uint8_t n_tries;
-    uint16_t status;        /* sent to the client; 0 none yet */
-    uint16_t up_status;     /* of the server's response; 0 none yet */
-    uint16_t answer_status; /* STEP_ANSWER */
-    enum reason reason;     /* the one that goes to the log: the last that mattered */
+    uint16_t status;          /* sent to the client; 0 none yet */
+    uint16_t up_status;       /* of the server's response; 0 none yet */
+    uint16_t answer_status;   /* STEP_ANSWER */
+    enum reason reason;       /* the one that goes to the log: the last that mattered */
     enum reason last_failure; /* of the tries so far */
 
     struct conn_pipe *pipe; /* while splicing */
@@ -131,8 +131,8 @@ void exchange_on_server_failed(struct exchange *x, enum reason reason);
 void exchange_on_server_readable_raw(struct exchange *x); /* while splicing */
 
 /* exchange_answer.c: fills the arena with a response of our own for x->answer_status. */
-int exchange_make_answer(struct exchange *x, struct http_msg *ret_msg, struct span *ret_body)
-    MUST_CHECK;
+int exchange_make_answer(
+    struct exchange *x, struct http_msg *ret_msg, struct span *ret_body) MUST_CHECK;
 
 /* forward.c: the hash of what the group's scheduler sticks to. */
 uint64_t forward_key(const struct exchange *x);

@@ -40,7 +40,6 @@ static void log_headers(const struct exchange *x, struct log_record *record)
     }
 }
 
-
 static void exchange_log(const struct exchange *x, nsec now)
 {
     static const char *const versions[] = {"HTTP/1.0", "HTTP/1.1", "HTTP/2.0", "HTTP/3.0"};
@@ -61,8 +60,8 @@ static void exchange_log(const struct exchange *x, nsec now)
     record.method = x->request.method_text;
     record.uri = x->request.target;
     record.scheme = SPAN_LIT("http");
-    record.protocol = x->request.method_text.len > 0 ? span_of(versions[x->request.version])
-                                                     : (struct span){0};
+    record.protocol =
+        x->request.method_text.len > 0 ? span_of(versions[x->request.version]) : (struct span){0};
     record.request_bytes = x->request_bytes;
     record.body_bytes_sent = x->body_sent;
     record.request_ns = now - x->begun_at;

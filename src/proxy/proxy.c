@@ -43,8 +43,8 @@ void proxy_set_view(struct proxy *proxy, struct snapshot_view *view)
     proxy->view = view;
 }
 
-static void http_listener_configure(struct http_listener *listener,
-    const struct listener_conf *conf)
+static void http_listener_configure(
+    struct http_listener *listener, const struct listener_conf *conf)
 {
     listener->conf = conf;
     listener->limits = (struct h1_limits){
@@ -56,8 +56,8 @@ static void http_listener_configure(struct http_listener *listener,
     };
 }
 
-struct http_listener *proxy_listen(struct proxy *proxy, const struct listener_conf *conf,
-    const int *fds)
+struct http_listener *proxy_listen(
+    struct proxy *proxy, const struct listener_conf *conf, const int *fds)
 {
     struct http_listener *listener = base_zalloc(sizeof(*listener));
 
@@ -70,8 +70,8 @@ struct http_listener *proxy_listen(struct proxy *proxy, const struct listener_co
     listener->n_acceptors = conf->bind.n;
     listener->acceptors = base_calloc(conf->bind.n, sizeof(struct acceptor));
     for (uint32_t i = 0; i < conf->bind.n; i++) {
-        int r = acceptor_start(&listener->acceptors[i], proxy->engine, fds[i], client_accept,
-            listener);
+        int r =
+            acceptor_start(&listener->acceptors[i], proxy->engine, fds[i], client_accept, listener);
 
         if (r < 0)
             log_line(LOG_ERROR, "listener %s: a socket cannot be watched: %s", conf->res.id,
@@ -112,7 +112,7 @@ void http_listener_left(struct http_listener *listener)
 
 static void http_listener_retire(struct http_listener *listener)
 {
-    list_foreach_safe(it, &listener->clients)
+    list_foreach_safe (it, &listener->clients)
         client_retire(container_of(it, struct client, link));
 }
 
@@ -134,7 +134,7 @@ void proxy_drain(struct proxy *proxy, bool close_idle)
     proxy->draining = true;
     if (!close_idle)
         return;
-    list_foreach_safe(it, &proxy->listeners)
+    list_foreach_safe (it, &proxy->listeners)
         http_listener_retire(container_of(it, struct http_listener, link));
 }
 
@@ -145,10 +145,10 @@ uint32_t proxy_active(const struct proxy *proxy)
 
 void proxy_cut(struct proxy *proxy)
 {
-    list_foreach_safe(it, &proxy->listeners) {
+    list_foreach_safe (it, &proxy->listeners) {
         struct http_listener *listener = container_of(it, struct http_listener, link);
 
-        list_foreach_safe(client, &listener->clients)
+        list_foreach_safe (client, &listener->clients)
             client_cut(container_of(client, struct client, link));
     }
 }

@@ -16,7 +16,8 @@ struct http_listener {
     struct proxy *proxy;
     const struct listener_conf *conf; /* of the worker's current view; NULL once removed */
     uint32_t slot;
-    struct snapshot_view *view; /* once removed: a counted use that keeps the state of the counters */
+    struct snapshot_view
+        *view; /* once removed: a counted use that keeps the state of the counters */
     struct listener_cell *cell;
     struct h1_limits limits;
     struct acceptor *acceptors; /* owned array: one per bound address */
@@ -36,8 +37,8 @@ struct proxy {
     struct snapshot_view *view; /* current; borrowed from the plane */
     struct slab clients, upstreams, exchanges;
     struct http_header *fields; /* owned: scratch of PROXY_HEADERS_MAX for the codec */
-    struct list listeners;    /* struct http_listener, removed ones with clients included */
-    size_t exchange_memory;   /* limit of an exchange's arena */
+    struct list listeners;      /* struct http_listener, removed ones with clients included */
+    size_t exchange_memory;     /* limit of an exchange's arena */
     uint32_t n_clients, clients_max;
     uint32_t n_exchanges;
     bool draining; /* the process is being replaced: finish, keep nothing alive */
@@ -53,8 +54,8 @@ void proxy_set_view(struct proxy *proxy, struct snapshot_view *view);
 
 /* A listener appeared: fds are its sockets for this worker, parallel to conf->bind (owned by the plane, watched here).
  * Its conf must be in the current view. */
-struct http_listener *proxy_listen(struct proxy *proxy, const struct listener_conf *conf,
-    const int *fds);
+struct http_listener *proxy_listen(
+    struct proxy *proxy, const struct listener_conf *conf, const int *fds);
 /* It has another configuration; the sockets are the same. */
 void proxy_relisten(struct http_listener *listener, const struct listener_conf *conf);
 /* It was removed: stops accepting, closes idle connections, lets exchanges end. Frees itself with the last. */

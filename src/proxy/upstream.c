@@ -120,7 +120,8 @@ static bool upstream_step(struct upstream *u, struct span *in)
         exchange_on_response_end(x, &msg.fields);
         return false;
     case H1_REFUSE:
-        upstream_fail(u, step.reason == REASON_RESPONSE_TOO_LONG ? step.reason : REASON_BAD_RESPONSE);
+        upstream_fail(
+            u, step.reason == REASON_RESPONSE_TOO_LONG ? step.reason : REASON_BAD_RESPONSE);
         return false;
     default:
         return false;
@@ -361,8 +362,8 @@ static int upstream_send_head(struct stream *s, struct http_msg *msg)
         .body_bytes = UINT64_MAX,
     };
     h1_reader_init_response(&u->reader, &u->limits, (enum http_method)msg->method);
-    n = buf ? h1_write_request(msg, v1_0 ? HTTP_VERSION_1_0 : HTTP_VERSION_1_1, connection, buf,
-                  room)
+    n = buf ? h1_write_request(
+                  msg, v1_0 ? HTTP_VERSION_1_0 : HTTP_VERSION_1_1, connection, buf, room)
             : 0;
     if (n == 0)
         return -EMSGSIZE;
@@ -571,6 +572,6 @@ void upstream_attach(struct upstream *u, struct exchange *x)
 
 void upstream_close_idle(struct server *server)
 {
-    list_foreach_safe(it, &server->idle)
+    list_foreach_safe (it, &server->idle)
         upstream_close(container_of(it, struct upstream, idle), false);
 }

@@ -12,14 +12,14 @@ struct upstream {
     struct server *server; /* a counted reference */
     struct list idle;      /* in server->idle while kept */
     struct h1_reader reader;
-    struct chunk *in; /* owned: part of a response head; NULL else */
+    struct chunk *in;        /* owned: part of a response head; NULL else */
     struct h1_limits limits; /* of the response in progress */
     nsec idle_at;
     uint32_t n_requests;
     bool connecting : 1;
     bool reused : 1;
-    bool answered : 1;   /* a byte of the response in progress has come */
-    bool keep : 1;       /* the response in progress allows another request */
+    bool answered : 1; /* a byte of the response in progress has come */
+    bool keep : 1;     /* the response in progress allows another request */
     bool out_chunked : 1;
     bool tunnel : 1;
     bool pumping : 1;

@@ -81,8 +81,8 @@ static int parse_bytes(struct span s, uint64_t *ret_bytes)
     return 0;
 }
 
-static int parse_value(const struct option_row *row, const char *text, uint64_t *ret_number,
-    struct addr *ret_addr)
+static int parse_value(
+    const struct option_row *row, const char *text, uint64_t *ret_number, struct addr *ret_addr)
 {
     struct span value = span_of(text);
     char rule[128];

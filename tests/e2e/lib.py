@@ -29,6 +29,11 @@ def proves(*ids):
     return pytest.mark.proves(*ids)
 
 
+def is_sanitized():
+    """Whether SLBD_BIN has AddressSanitizer in it, whose memory is not ours to count."""
+    return b"__asan_init" in Path(SLBD_BIN).read_bytes()
+
+
 def wait_for(condition, what, seconds=5.0, step=0.01):
     """The first true value of condition(); fails the test with `what` after so many seconds."""
     end = time.monotonic() + seconds

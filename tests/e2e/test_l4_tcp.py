@@ -1,4 +1,5 @@
 """TCP relays: bytes, ends, resets and time limits pass through as they are."""
+import asyncio
 import hashlib
 import os
 import socket
@@ -7,6 +8,7 @@ import time
 from collections import Counter
 
 import pytest
+import websockets
 from lib import (
     HANG,
     HOST,
@@ -135,7 +137,7 @@ def connect(addr):
 # --- bytes -----------------------------------------------------------------------------------
 
 
-@proves("NLBI-22", "NLBI-27", "NLBI-28")
+@proves("NLBI-22")
 def test_bytes_pass_unchanged(slbd, tcp_echo):
     """Also those that look like another protocol: nothing is read into them."""
     _, addr = relay(slbd, [tcp_echo()])
@@ -205,6 +207,31 @@ def test_reader_that_pauses_pushes_back(slbd, scripted):
         client.send(os.urandom(8 << 20))
         assert client.reader.exactly(2) == b"ok"
     assert lb.rss_bytes() - before < 6 << 20
+
+
+@proves("CLBL-04")
+@pytest.mark.parametrize("protocol", ["tcp", "http"])
+def test_websocket(slbd, protocol):
+    async def echo(ws, *_):
+        async for message in ws:
+            await ws.send(message)
+
+    async def talk():
+        async with websockets.serve(echo, HOST, 0) as backend:
+            one = Place(backend.sockets[0].getsockname()[1])
+            front = listener(protocol=protocol)
+            conf = snapshot(group(backends=[one], protocol=protocol), front)
+            await asyncio.to_thread(slbd, conf)
+            async with websockets.connect(f"ws://{HOST}:{front['port']}/") as ws:
+                for message in ("hello", b"\x00\xff" * 50000, ""):
+                    await ws.send(message)
+                    assert await asyncio.wait_for(ws.recv(), 10) == message
+                pong = await ws.ping()
+                await asyncio.wait_for(pong, 10)
+                await ws.close(1000, "bye")
+                assert ws.close_code == 1000
+
+    asyncio.run(talk())
 
 
 # --- ends ------------------------------------------------------------------------------------
@@ -312,13 +339,13 @@ def test_connect_timeout_goes_to_the_next_server(slbd, blackhole, tcp_echo):
         slbd, [blackhole, tcp_echo(greeting=b"b")], group_fields={"connect_timeout_ms": 300}
     )
     waited = []
-    for _ in range(2):
+    for _ in range(4):
         began = time.monotonic()
         with Client(addr) as client:
             client.send(b"said before anybody accepted")
             assert client.reader.exactly(29) == b"bsaid before anybody accepted"
         waited.append(time.monotonic() - began)
-    assert max(waited) >= 0.28, waited
+    assert 0.28 <= max(waited) < 3, waited
 
 
 @proves("CLBL-19", "CLBL-20")
@@ -331,17 +358,25 @@ def test_connect_timeout_is_five_seconds(slbd, blackhole, tcp_echo):
     assert 4.9 <= time.monotonic() - began < 8
 
 
+def is_turned_away(addr):
+    """By RST, which may come before connect() returns."""
+    try:
+        with Client(addr) as client:
+            return is_reset(client.sock)
+    except ConnectionResetError:
+        return True
+
+
 def test_all_servers_down_resets_the_client(slbd):
     lb, addr = relay(slbd, [Place(free_port()), Place(free_port())])
-    with Client(addr) as client:
-        assert is_reset(client.sock)
+    assert is_turned_away(addr)
     assert listener_counters(lb)["refused"] == 1
 
 
 def test_no_server_resets_the_client(slbd):
-    _, addr = relay(slbd, [])
-    with Client(addr) as client:
-        assert is_reset(client.sock)
+    lb, addr = relay(slbd, [])
+    assert is_turned_away(addr)
+    assert listener_counters(lb)["refused"] == 1
 
 
 # --- balance ---------------------------------------------------------------------------------

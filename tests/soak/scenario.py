@@ -25,6 +25,7 @@ BIG_RATE = "512k"
 ANSWER_SECONDS = 30
 EXIT_SECONDS = 60
 DEFAULTS = {"scheduler": "wrr", "rise": 3, "keepalive_requests": 100}  # not in what slbd tells
+WHAT = ("requests", "uploads", "downloads", "websockets", "relays", "datagrams")
 EXTRAS_MAX = 6  # listeners, rules and the like that come and go
 
 CLIENTS = {
@@ -361,6 +362,14 @@ def wait_for_exits(slbd):
         assert code == 0, f"replaced process {process.pid} ended with {code}: {slbd.stderr()}"
 
 
+def check_log(slbd, counts):
+    """Every request has its line, whichever process served it."""
+    wanted = sum(counts.get(what, 0) for what in ("requests", "uploads", "downloads", "websockets"))
+    lines = slbd.log_lines()
+    good = [line for line in lines if line["status"] in (101, 200)]
+    assert len(good) >= wanted, f"{len(good)} lines of {len(lines)} for {wanted} requests"
+
+
 class Result:
     def __init__(self):
         self.seconds = 0.0
@@ -371,8 +380,13 @@ class Result:
         self.failures = []
         self.n_failures = 0
         self.udp_moves = []
-        self.log_lines = 0
         self.stderr = ""
+
+    def is_good(self, n_upgrades):
+        dropped = self.counts.get("datagrams dropped by the kernel", 0)
+        used = all(self.counts.get(what, 0) > 0 for what in WHAT)
+        clean = self.n_failures == 0 and not self.udp_moves and dropped == 0
+        return clean and used and self.upgrades == n_upgrades
 
     def summary(self):
         lines = [
@@ -387,7 +401,7 @@ class Result:
         return "\n".join(lines)
 
 
-def make_target(model, nginxs, ports, where):
+def make_target(model, nginxs, ports):
     big = os.urandom(BIG_BYTES)
     for nginx in nginxs:
         nginx.file("big", big)
@@ -431,7 +445,7 @@ def run(start_nginx, start_slbd, n_changes, n_upgrades, seconds, seed=1, clients
     try:
         model = Model(nginxs, servers.ports)
         slbd = start_slbd(model.complete(1), "--workers", "2")
-        traffic = load.Load(make_target(model, nginxs, servers.ports, None), clients, seed)
+        traffic = load.Load(make_target(model, nginxs, servers.ports), clients, seed)
         changes = Changes(slbd, model, seed)
         upgrades = Upgrades(slbd, n_upgrades)
         begin = time.monotonic()
@@ -453,7 +467,7 @@ def run(start_nginx, start_slbd, n_changes, n_upgrades, seconds, seed=1, clients
             result.failures, result.n_failures = traffic.failures, traffic.n_failures
             result.udp_moves = traffic.udp_moves
         wait_for_exits(slbd)
-        result.log_lines = len(slbd.log_lines())
+        check_log(slbd, result.counts)
         result.stderr = slbd.stderr()
     finally:
         servers.stop()

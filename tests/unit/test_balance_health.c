@@ -396,7 +396,7 @@ static void weight_zero_is_checked_if_the_group_wants_it(void **unused)
     assert_int_equal(server_state_health(state), HEALTH_OFF);
     assert_int_equal(backend.n_accepted, 0);
 
-    /* proves: CLBSG-19 (health checks go on) */
+    /* Health checks go on at weight 0. proves: CLBSG-19 */
     wanted = group;
     wanted.check_weight_zero = true;
     apply(KIND_SERVER_GROUP, &group, &wanted);

@@ -54,9 +54,8 @@ static void worker_runs_pinned_and_named(void **state)
     worker_stop(worker);
     worker_stop(worker);
     assert_false(worker->running);
-    worker = worker_free(worker); /* runs the message if the stop was first */
+    assert_null(worker_free(worker)); /* runs the message if the stop was first */
     assert_non_null(survey.worker);
-    assert_null(worker);
 }
 
 static atomic_bool surveyed;
@@ -84,7 +83,7 @@ static void worker_thread_is_set_up(void **state)
     assert_true(survey.signals_blocked);
     assert_int_equal(survey.n_cpus, 1);
     assert_int_equal(survey.cpu, opts.cpu);
-    worker = worker_free(worker);
+    assert_null(worker_free(worker));
 }
 
 static void unpinned_worker_may_roam(void **state)
@@ -98,8 +97,8 @@ static void unpinned_worker_may_roam(void **state)
     other = worker_new(&opts);
     assert_int_not_equal(rng_next(&worker->rng), rng_next(&other->rng));
     assert_int_equal(worker_start(worker), 0);
-    worker = worker_free(worker);
-    other = worker_free(other); /* never started */
+    assert_null(worker_free(worker));
+    assert_null(worker_free(other)); /* never started */
     assert_null(worker_free(NULL));
 }
 
@@ -114,7 +113,7 @@ static void cpu_that_is_not_ours_is_refused(void **state)
 
         assert_int_equal(worker_start(worker), -EINVAL);
         assert_false(worker->running);
-        worker = worker_free(worker);
+        assert_null(worker_free(worker));
     }
 }
 
