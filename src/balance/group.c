@@ -228,7 +228,8 @@ static void group_fill(struct group *group, struct group_past *past)
             group->servers[i] = group_join(group, &confs[i], past->n > 0);
             group->view[i].identity = group_identity(&confs[i]);
         } else {
-            group->servers[i] = TAKE(past->servers[old]);
+            group->servers[i] = past->servers[old];
+            past->servers[old] = NULL;
             group->servers[i]->conf = &confs[i];
             group->view[i].identity = past->view[old].identity;
             start = old + 1;
@@ -252,7 +253,7 @@ void group_update(struct group *group, const struct group_conf *conf)
     group->conf = conf;
     group->sched = schedulers[conf->scheduler];
     group->n_servers = n;
-    group->servers = base_calloc(MAX(n, 1u), sizeof(group->servers[0]));
+    group->servers = base_calloc(MAX(n, 1u), sizeof(struct server *));
     group->view = base_calloc(MAX(n, 1u), sizeof(group->view[0]));
     past.from = base_calloc(MAX(n, 1u), sizeof(past.from[0]));
     group_fill(group, &past);

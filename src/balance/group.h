@@ -19,11 +19,11 @@ enum server_health {
     HEALTH_DOWN,
 };
 
-/* Shared by all workers; made and freed by the building thread, which counts refs (new ones have
- * 1). */
+/* Shared by all workers; made and let go by the building thread. */
 struct server_state {
-    char *key; /* owned: "group id/server id/ip:port" */
-    uint32_t refs;
+    char *key;              /* owned: "group id/server id/ip:port" */
+    uint32_t refs;          /* the building thread's, which counts versions that have it; new: 1 */
+    _Atomic uint32_t holds; /* 1 of the building thread, and 1 of each struct server */
     uint32_t n_cells;
     _Atomic uint32_t health; /* enum server_health; written by the checker */
     /* Monotonic moment it became healthy after being down; 0: never, or its group had no slow
@@ -37,6 +37,9 @@ struct server_state {
 extern _Atomic uint32_t server_health_epoch;
 
 struct server_state *server_state_new(const char *key, unsigned n_workers);
+/* The building thread lets go. The memory goes with the last struct server: work that began
+ * under one version may have been given to a server of a later one, which its own snapshot does
+ * not keep. */
 struct server_state *server_state_free(struct server_state *state);
 void server_state_sum(const struct server_state *state, struct server_cell *ret_sum);
 /* slow_from: see there; 0 leaves it. Any thread, but one writer per state. */
@@ -60,11 +63,9 @@ struct server {
     /* Of the group's current version. NULL once removed, when that version may be gone; addr
      * stays. */
     const struct server_conf *conf;
-    /* Borrowed: who holds a use or a connection keeps the snapshot it began with until both have
-     * ended. */
-    struct server_state *state;
-    struct server_cell *cell; /* this worker's */
-    struct list idle;         /* the proxy's: idle upstream connections, newest first */
+    struct server_state *state; /* held */
+    struct server_cell *cell;   /* this worker's, in state */
+    struct list idle;           /* the proxy's: idle upstream connections, newest first */
     uint32_t n_idle;
     struct list uses; /* struct server_use: what is open on this server now */
     struct timer drain_timer;
@@ -142,7 +143,8 @@ void group_health_changed(struct group *group);
 /* What one exchange has tried; zeroed at start. */
 struct pick {
     uint64_t key; /* of the client, for schedulers by key; 0: it has none, and wrr chooses */
-    /* Of servers that failed it, added by pick_failed: indices would not survive an update. */
+    /* Of servers that failed it, added by pick_failed; only compared. Indices would not survive an
+     * update. */
     const struct server_state *tried[PICK_TRIES_MAX];
     uint32_t n_tried;
 };

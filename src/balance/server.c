@@ -7,7 +7,7 @@ struct server *server_new(struct group *group, const struct server_conf *conf)
     assert(conf->state && group->worker_index < conf->state->n_cells);
     server->group = group_ref(group);
     server->conf = conf;
-    server->state = conf->state;
+    server->state = server_state_hold(conf->state);
     server->cell = &conf->state->cells[group->worker_index];
     server->refs = 1;
     server->index = SCHED_NONE;
@@ -27,8 +27,11 @@ struct server *server_ref(struct server *server)
 
 static void server_free(void *arg, void *object)
 {
+    struct server *server = object;
+
     (void)arg;
-    free(object);
+    server_state_drop(server->state);
+    free(server);
 }
 
 void server_unref(struct server *server)

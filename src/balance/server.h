@@ -3,6 +3,10 @@
 
 #include "balance/group.h"
 
+/* Any thread, which must know that the state is held by somebody while it takes its own hold. */
+struct server_state *server_state_hold(struct server_state *state);
+void server_state_drop(struct server_state *state);
+
 /* Takes a ref on the group; has one ref, the group's. */
 struct server *server_new(struct group *group, const struct server_conf *conf);
 

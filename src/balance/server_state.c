@@ -1,4 +1,5 @@
 #include "balance/group.h"
+#include "balance/server.h"
 
 _Atomic uint32_t server_health_epoch;
 
@@ -10,6 +11,7 @@ struct server_state *server_state_new(const char *key, unsigned n_workers)
     assert(n_workers > 0);
     state->key = base_strdup(key);
     state->refs = 1;
+    atomic_init(&state->holds, 1);
     state->n_cells = n_workers;
     state->cells = aligned_alloc(CACHE_LINE, bytes);
     if (!state->cells)
@@ -18,13 +20,26 @@ struct server_state *server_state_new(const char *key, unsigned n_workers)
     return state;
 }
 
-struct server_state *server_state_free(struct server_state *state)
+struct server_state *server_state_hold(struct server_state *state)
 {
-    if (!state)
-        return NULL;
+    (void)atomic_fetch_add_explicit(&state->holds, 1, memory_order_relaxed);
+    return state;
+}
+
+void server_state_drop(struct server_state *state)
+{
+    /* Who is last sees all that the others did with it. */
+    if (atomic_fetch_sub_explicit(&state->holds, 1, memory_order_acq_rel) > 1)
+        return;
     free(state->key);
     free(state->cells);
     free(state);
+}
+
+struct server_state *server_state_free(struct server_state *state)
+{
+    if (state)
+        server_state_drop(state);
     return NULL;
 }
 

@@ -11,11 +11,18 @@
 #include "base/base.h"
 
 /* X(NAME, "word") */
-#define SYS_CALL_LIST(X)                                                                          \
-    X(SOCKET, "socket")                                                                           \
-    X(ACCEPT, "accept") X(CONNECT, "connect") X(RECV, "recv") X(SEND, "send") X(SPLICE, "splice") \
-        X(PIPE, "pipe") X(RECVMMSG, "recvmmsg") X(SENDMMSG, "sendmmsg") X(EPOLL_CTL, "epoll_ctl") \
-            X(OPEN, "open") X(WRITE, "write")
+#define SYS_CALL_LIST(X)      \
+    X(ACCEPT, "accept")       \
+    X(CONNECT, "connect")     \
+    X(RECV, "recv")           \
+    X(SEND, "send")           \
+    X(SPLICE, "splice")       \
+    X(PIPE, "pipe")           \
+    X(RECVMMSG, "recvmmsg")   \
+    X(SENDMMSG, "sendmmsg")   \
+    X(EPOLL_CTL, "epoll_ctl") \
+    X(OPEN, "open")           \
+    X(WRITE, "write")
 
 enum sys_call {
 #define SYS_CALL_ENUM(name, word) SYS_##name,

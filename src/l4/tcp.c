@@ -202,7 +202,7 @@ static void tcp_splice(struct tcp_flow *f, struct tcp_side *from, struct tcp_sid
         tcp_return_pipe(f, from, moved[0]);
     if (r == 1)
         tcp_on_eof(f, from, to);
-    else if (moved[0] == TCP_SPLICE_BYTES)
+    else if (r == 0)
         engine_again(f->listener->l4->engine, &from->conn.io);
 }
 

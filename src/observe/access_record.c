@@ -1,13 +1,19 @@
 #include "observe/access_record.h"
 
 /* Every text of a record. */
-#define ACCESS_TEXT_LIST(X)                                                                      \
-    X(instance)                                                                                  \
-    X(listener)                                                                                  \
-    X(rule)                                                                                      \
-    X(host)                                                                                      \
-    X(http_host) X(referer) X(user_agent) X(forwarded_for) X(real_ip) X(method) X(uri) X(scheme) \
-        X(protocol)
+#define ACCESS_TEXT_LIST(X) \
+    X(listener)             \
+    X(rule)                 \
+    X(host)                 \
+    X(http_host)            \
+    X(referer)              \
+    X(user_agent)           \
+    X(forwarded_for)        \
+    X(real_ip)              \
+    X(method)               \
+    X(uri)                  \
+    X(scheme)               \
+    X(protocol)
 
 enum access_text {
 #define ACCESS_TEXT_ENUM(name) ACCESS_TEXT_##name,

@@ -346,9 +346,12 @@ static int plane_first_set(struct plane *plane, int *ret_sock)
     if (r != -ENOENT)
         return r;
     r = plane_load_state(plane);
-    if (r == -ENOENT && plane->opts.snapshot_path)
-        r = plane_load_file(plane, plane->opts.snapshot_path);
-    return r == -ENOENT ? 0 : r;
+    if (r != -ENOENT)
+        return r;
+    /* A snapshot file that is asked for and is not there is a mistake; a state file comes later. */
+    if (plane->opts.snapshot_path && plane_load_file(plane, plane->opts.snapshot_path) < 0)
+        return -EINVAL;
+    return 0;
 }
 
 /* What may fail for reasons of its own comes before the old process gives anything up. */

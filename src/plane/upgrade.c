@@ -459,7 +459,8 @@ int upgrade_ask(struct plane *plane, const char *path, struct text *ret_state, i
     (void)snprintf(hello, sizeof(hello), "hello %u", plane->n_workers);
     r = send_text(sock, hello);
     while (r == 0) {
-        r = handover_recv(sock, text, &len, fds, &n_fds, STEP_TIME);
+        /* It may be busy with a change that must be finished first. */
+        r = handover_recv(sock, text, &len, fds, &n_fds, READY_TIME);
         if (r == 0 && span_eq((struct span){text, len}, SPAN_LIT("end"))) {
             *ret_sock = sock;
             return 0;

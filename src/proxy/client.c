@@ -64,7 +64,7 @@ static void client_gone(struct client *c, enum reason reason)
         c->stream.exchange = NULL;
         exchange_on_client_gone(x, reason);
     }
-    client_close_as(c, c->conn.error == 0 && x);
+    client_close_as(c, c->conn.error == 0 && (x || c->conn.out_bytes > 0));
 }
 
 /* ---- deadlines: one timer, whose meaning follows from the phase ---- */
@@ -89,13 +89,26 @@ static void client_deadline_idle(struct client *c)
         client_deadline_in(c, conf->idle_timeout_ms);
 }
 
+/* Of the request in progress. While bytes wait for the client, the deadline is theirs. */
+static void client_deadline_body(struct client *c)
+{
+    const struct exchange *x = c->stream.exchange;
+
+    if (!x || c->conn.out_bytes > 0 || exchange_is_blocked_down(x))
+        return;
+    if (x->request_done)
+        client_deadline(c, NSEC_NEVER);
+    else
+        client_deadline_in(c, x->conf->body_timeout_ms);
+}
+
 static void client_on_timer(struct engine *engine, struct timer *timer)
 {
     struct client *c = container_of(timer, struct client, timer);
     struct exchange *x = c->stream.exchange;
 
     (void)engine;
-    if (c->conn.out_bytes > 0 || (x && x->splicing)) {
+    if (c->conn.out_bytes > 0 || (x && exchange_is_blocked_down(x))) {
         client_gone(c, REASON_SEND_TIMEOUT);
     } else if (c->phase == CLIENT_HEAD && c->head_at != 0) {
         client_refuse(c, 408, REASON_HEADER_TIMEOUT);
@@ -232,10 +245,7 @@ static void client_begin_exchange(
     if (proxy->log && c->listener->conf->access_log && c->rtt_us == 0)
         c->rtt_us = net_rtt_us(c->conn.io.fd);
     x->rtt_us = c->rtt_us;
-    if (done)
-        client_deadline(c, NSEC_NEVER);
-    else
-        client_deadline_in(c, x->conf->body_timeout_ms);
+    client_deadline_body(c);
     exchange_run(x);
 }
 
@@ -283,11 +293,11 @@ static bool client_step(struct client *c, struct span *in)
     }
     case H1_BODY:
         exchange_on_request_body(x, step.body);
-        client_deadline_in(c, x->conf->body_timeout_ms);
+        client_deadline_body(c);
         return true;
     case H1_END:
-        client_deadline(c, NSEC_NEVER);
         exchange_on_request_end(x, &msg.fields);
+        client_deadline_body(c);
         return true;
     case H1_REFUSE:
         if (x)
@@ -457,12 +467,18 @@ static void client_pump(struct client *c)
 
 /* ---- writing ---- */
 
+static void client_exchange_drained(struct client *c)
+{
+    exchange_on_client_drained(c->stream.exchange);
+    client_deadline_body(c);
+}
+
 static void client_on_drained(struct client *c)
 {
     if (c->phase == CLIENT_LAST)
         client_last_sent(c);
     else if (c->stream.exchange)
-        exchange_on_client_drained(c->stream.exchange);
+        client_exchange_drained(c);
 }
 
 static void client_send_waiting(struct client *c)
@@ -492,7 +508,7 @@ static void client_on_ready(struct engine *engine, struct engine_io *io)
     if (io->writable && c->conn.out_bytes > 0)
         client_send_waiting(c);
     else if (io->writable && c->stream.exchange && c->stream.exchange->splicing)
-        exchange_on_client_drained(c->stream.exchange);
+        client_exchange_drained(c);
     if (c->closed)
         return;
     if (c->phase == CLIENT_LINGER)
@@ -618,8 +634,7 @@ static void client_resume(struct stream *s)
 {
     struct client *c = client_of(s);
 
-    if (c->phase == CLIENT_EXCHANGE && !s->exchange->request_done)
-        client_deadline_in(c, s->exchange->conf->body_timeout_ms);
+    client_deadline_body(c);
     client_pump(c);
 }
 
@@ -645,7 +660,8 @@ static void client_release(struct stream *s, enum stream_release how)
         client_close(c);
         return;
     }
-    if (how == STREAM_CLEAN && !c->close_next && c->listener->conf)
+    if (how == STREAM_CLEAN && !c->close_next && c->listener->conf &&
+        !c->listener->proxy->closing_idle)
         client_next(c);
     else
         client_finish(c);
@@ -674,7 +690,7 @@ static void client_raw_moved(struct stream *s, uint64_t n, bool waits)
 
     counter_add(&c->listener->cell->bytes_out, n);
     if (!waits)
-        client_deadline(c, NSEC_NEVER);
+        client_deadline_body(c);
     else if (n > 0 || c->timer.due_at == NSEC_NEVER)
         client_deadline_in(c, c->send_timeout_ms);
 }

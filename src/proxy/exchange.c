@@ -81,6 +81,7 @@ static void exchange_leave_server(
         };
     }
     x->up = NULL;
+    x->up_blocked = false;
     if (u)
         u->stream.ops->release(&u->stream, how);
     if (x->on_server)
@@ -144,6 +145,7 @@ static enum exchange_step exchange_try_failed(struct exchange *x, enum reason re
         x->reason = REASON_STALE_RETRY;
         x->up->stream.ops->release(&x->up->stream, STREAM_CUT);
         x->up = NULL;
+        x->up_blocked = false;
         x->head_sent = false;
         return STEP_CONNECT;
     }
@@ -454,6 +456,15 @@ void exchange_on_client_gone(struct exchange *x, enum reason reason)
     exchange_go(x, STEP_DONE);
 }
 
+/* The client's connection does not take the response. */
+static void exchange_down_broken(struct exchange *x, int error)
+{
+    x->reason = error == -ENOMEM ? REASON_OUT_OF_MEMORY : REASON_CLIENT_CLOSED;
+    x->response_done = false;
+    x->close_after = true;
+    exchange_go(x, STEP_DONE);
+}
+
 void exchange_on_client_bytes(struct exchange *x, struct span bytes)
 {
     x->request_bytes += bytes.len;
@@ -461,28 +472,41 @@ void exchange_on_client_bytes(struct exchange *x, struct span bytes)
     exchange_touch(x);
 }
 
-/* One side of a tunnel has ended: the other is told, and may go on until it ends as well. */
-static void exchange_half_closed(struct exchange *x, struct stream *other)
+/* Over when both sides have ended and the server's connection has taken all; the client's goes on by itself. */
+static void exchange_check_tunnel(struct exchange *x)
 {
-    bool broken = other->ops->shut(other) < 0;
-
-    x->close_after = true;
-    if (broken || (x->client_ended && x->server_ended)) {
-        x->response_done = true;
-        exchange_go(x, STEP_DONE);
-    }
+    if (!x->client_ended || !x->server_ended || x->up_blocked)
+        return;
+    x->response_done = true;
+    exchange_leave_server(x, x->reason, x->up_status, STREAM_CLOSE);
+    exchange_go(x, STEP_DONE);
 }
 
+/* One side of a tunnel has ended: the other is told, and may go on until it ends as well. */
 void exchange_on_client_eof(struct exchange *x)
 {
+    int r = x->up->stream.ops->shut(&x->up->stream);
+
     x->client_ended = true;
-    exchange_half_closed(x, &x->up->stream);
+    x->close_after = true;
+    if (r < 0) {
+        exchange_on_server_failed(x, REASON_SERVER_RESET);
+        return;
+    }
+    x->up_blocked = r == STREAM_QUEUED;
+    exchange_check_tunnel(x);
 }
 
 void exchange_on_server_eof(struct exchange *x)
 {
+    int r = x->down->ops->shut(x->down);
+
     x->server_ended = true;
-    exchange_half_closed(x, x->down);
+    x->close_after = true;
+    if (r < 0)
+        exchange_down_broken(x, r);
+    else
+        exchange_check_tunnel(x);
 }
 
 /* ---- what the server's side tells ---- */
@@ -570,15 +594,6 @@ static void exchange_try_splice(struct exchange *x)
     exchange_on_server_readable_raw(x);
 }
 
-/* The client's connection does not take the response. */
-static void exchange_down_broken(struct exchange *x, int error)
-{
-    x->reason = error == -ENOMEM ? REASON_OUT_OF_MEMORY : REASON_CLIENT_CLOSED;
-    x->response_done = false;
-    x->close_after = true;
-    exchange_go(x, STEP_DONE);
-}
-
 void exchange_flush_response(struct exchange *x)
 {
     int r;
@@ -618,11 +633,16 @@ static void exchange_splice_end(struct exchange *x)
 
 void exchange_on_server_readable_raw(struct exchange *x)
 {
-    struct stream *up = &x->up->stream;
+    struct stream *up;
+    struct conn *from, *to;
     uint64_t left, unused, moved[2] = {0, 0};
-    struct conn *from = up->ops->raw(up, &left);
-    struct conn *to = x->down->ops->raw(x->down, &unused);
-    int r = conn_splice(x->proxy->env, from, to, x->pipe, left, moved);
+    int r;
+
+    assert(x->splicing && x->up && x->down);
+    up = &x->up->stream;
+    from = up->ops->raw(up, &left);
+    to = x->down->ops->raw(x->down, &unused);
+    r = conn_splice(x->proxy->env, from, to, x->pipe, left, moved);
 
     up->ops->raw_moved(up, moved[0], false);
     x->body_sent += moved[1];
@@ -651,6 +671,8 @@ void exchange_on_server_readable_raw(struct exchange *x)
 void exchange_on_client_drained(struct exchange *x)
 {
     x->down_blocked = false;
+    if (x->step == STEP_RELAY && x->up)
+        exchange_touch(x); /* the server's time was not running */
     if (x->splicing) {
         exchange_on_server_readable_raw(x);
     } else if (x->response_done && !x->tunnel) {
@@ -663,8 +685,18 @@ void exchange_on_client_drained(struct exchange *x)
 void exchange_on_server_drained(struct exchange *x)
 {
     x->up_blocked = false;
-    if (x->down)
+    if (x->tunnel)
+        exchange_check_tunnel(x);
+    if (!x->ended && x->down)
         x->down->ops->resume(x->down);
+}
+
+void exchange_on_server_late(struct exchange *x, enum reason reason)
+{
+    if (exchange_is_blocked_down(x) || (!x->request_done && !x->up_blocked))
+        exchange_touch(x);
+    else
+        exchange_on_server_failed(x, reason);
 }
 
 void exchange_on_server_failed(struct exchange *x, enum reason reason)

@@ -94,10 +94,16 @@ struct exchange *exchange_begin(struct http_listener *listener, struct stream *d
 /* Runs the steps until one has to wait. */
 void exchange_run(struct exchange *x);
 
+/* Whether bytes that came wait for the client: its connection keeps the time then. */
+static inline bool exchange_is_blocked_down(const struct exchange *x)
+{
+    return x->down_blocked || (x->splicing && x->pipe->bytes > 0);
+}
+
 /* Whether the client's codec may hand on parts of the body now. */
 static inline bool exchange_takes_body(const struct exchange *x)
 {
-    return x->step == STEP_RELAY && !x->request_done && !x->up_blocked;
+    return x->step == STEP_RELAY && !x->request_done && !x->up_blocked && x->up;
 }
 
 /* From the client's side. After any of them x may have ended (x->ended; memory stays until the turn's end). */
@@ -128,6 +134,8 @@ void exchange_after_response(struct exchange *x);
 void exchange_on_server_drained(struct exchange *x);
 /* The connection to the server failed, ended early or said nonsense. */
 void exchange_on_server_failed(struct exchange *x, enum reason reason);
+/* The server did nothing in its time: a failure, unless it is the client that everybody waits for. */
+void exchange_on_server_late(struct exchange *x, enum reason reason);
 void exchange_on_server_readable_raw(struct exchange *x); /* while splicing */
 
 /* exchange_answer.c: fills the arena with a response of our own for x->answer_status. */

@@ -134,6 +134,7 @@ void proxy_drain(struct proxy *proxy, bool close_idle)
     proxy->draining = true;
     if (!close_idle)
         return;
+    proxy->closing_idle = true;
     list_foreach_safe (it, &proxy->listeners)
         http_listener_retire(container_of(it, struct http_listener, link));
 }

@@ -41,7 +41,8 @@ struct proxy {
     size_t exchange_memory;     /* limit of an exchange's arena */
     uint32_t n_clients, clients_max;
     uint32_t n_exchanges;
-    bool draining; /* the process is being replaced: finish, keep nothing alive */
+    bool draining;     /* the process is being replaced: finish, keep nothing alive */
+    bool closing_idle; /* the process is stopping: whoever becomes idle is closed */
     char date[CLOCK_HTTP_LEN];
     nsec date_at;
 };

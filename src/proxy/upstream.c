@@ -69,7 +69,8 @@ static void upstream_on_timer(struct engine *engine, struct timer *timer)
     else if (u->connecting)
         upstream_fail(u, REASON_CONNECT_TIMEOUT);
     else
-        upstream_fail(u, u->tunnel ? REASON_IDLE_TIMEOUT : REASON_SERVER_TIMEOUT);
+        exchange_on_server_late(
+            u->stream.exchange, u->tunnel ? REASON_IDLE_TIMEOUT : REASON_SERVER_TIMEOUT);
 }
 
 void upstream_deadline(struct upstream *u, nsec at)
@@ -117,6 +118,7 @@ static bool upstream_step(struct upstream *u, struct span *in)
         /* Bytes behind the response belong to nothing: the connection is not to be trusted. */
         if (in->len > 0)
             u->keep = false;
+        *in = span_from(*in, in->len);
         exchange_on_response_end(x, &msg.fields);
         return false;
     case H1_REFUSE:
@@ -293,13 +295,25 @@ static void upstream_on_connect(struct upstream *u)
         upstream_close(u, false);
 }
 
+/* The server takes no more. It may have answered before it closed, to refuse a large body for one: that
+ * is read first. */
+static void upstream_read_last(struct upstream *u)
+{
+    u->conn.io.readable = true;
+    upstream_pump(u);
+    if ((!u->conn.io.readable || u->conn.read_eof) && upstream_takes_input(u))
+        upstream_fail(u, upstream_broken(u));
+}
+
 static void upstream_send_waiting(struct upstream *u)
 {
     int r = conn_flush(u->proxy->env, &u->conn);
 
-    if (r < 0)
-        upstream_fail(u, upstream_broken(u));
-    else if (r == 0 && u->stream.exchange)
+    if (r == -ENOMEM)
+        upstream_fail(u, REASON_OUT_OF_MEMORY);
+    else if (r < 0)
+        upstream_read_last(u);
+    else if (r == 0)
         exchange_on_server_drained(u->stream.exchange);
 }
 
@@ -311,7 +325,9 @@ static void upstream_on_ready(struct engine *engine, struct engine_io *io)
     if (u->connecting) {
         if (io->writable || io->failed)
             upstream_on_connect(u);
-        return;
+        /* What came in the same event is no news any more: it is looked at now. */
+        if (u->closed || u->connecting)
+            return;
     }
     if (!u->stream.exchange) {
         /* Kept, and the server closed it or spoke out of turn. */
@@ -319,7 +335,7 @@ static void upstream_on_ready(struct engine *engine, struct engine_io *io)
             upstream_close(u, false);
         return;
     }
-    if (io->writable && u->conn.out_bytes > 0)
+    if (io->writable && (u->conn.out_bytes > 0 || u->stream.exchange->up_blocked))
         upstream_send_waiting(u);
     if (u->closed || !u->stream.exchange)
         return;
@@ -412,8 +428,14 @@ static int upstream_send_end(struct stream *s, const struct http_fields *trailer
 static int upstream_flush(struct stream *s)
 {
     struct upstream *u = upstream_of(s);
+    int r = conn_flush(u->proxy->env, &u->conn);
 
-    return conn_flush(u->proxy->env, &u->conn);
+    if (r >= 0 || r == -ENOMEM)
+        return r;
+    /* Before this is a failure its last words are read, but not now: the client's bytes are in the scratch. */
+    u->conn.io.writable = true;
+    engine_again(u->proxy->engine, &u->conn.io);
+    return STREAM_QUEUED;
 }
 
 static int upstream_shut(struct stream *s)
@@ -448,7 +470,7 @@ static bool upstream_is_quiet(struct upstream *u)
 {
     char byte;
 
-    if (sys_recv(u->conn.io.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) != -EAGAIN)
+    if (sys_recv(u->conn.io.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) != -EAGAIN || sys_fault_hit())
         return false;
     u->conn.io.readable = false;
     return true;
@@ -464,7 +486,8 @@ static bool upstream_may_keep(struct upstream *u)
     conf = u->server->group->conf;
     return conf && conf->keepalive && u->server->n_idle < conf->keepalive_conns &&
            (conf->keepalive_requests == 0 || u->n_requests < conf->keepalive_requests) &&
-           u->conn.out_bytes == 0 && !u->conn.io.hung_up && !u->conn.io.failed && !u->in &&
+           u->conn.out_bytes == 0 && u->conn.error == 0 && !u->conn.read_eof &&
+           !u->conn.io.hung_up && !u->conn.io.failed && !u->in &&
            (!u->conn.io.readable || upstream_is_quiet(u));
 }
 

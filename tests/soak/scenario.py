@@ -321,8 +321,8 @@ class Upgrades:
         self.slbd = slbd
         self.n = n
         self.done = 0
-        self.left = []  # pids
         self.error = None
+        self.under_way = threading.Event()
         self.wanted = threading.Semaphore(0)
         self.thread = threading.Thread(target=self._run)
 
@@ -332,7 +332,9 @@ class Upgrades:
                 self.wanted.acquire()
                 if self.error is StopIteration:
                     return
+                self.under_way.set()
                 self.slbd.upgrade()
+                self.under_way.clear()
                 self.done += 1
         except (AssertionError, OSError) as e:
             self.error = e
@@ -416,7 +418,7 @@ def make_target(model, nginxs, ports):
 
 
 def make_changes(changes, upgrades, traffic, n_changes, seconds):
-    """Changes at an even pace; upgrades are due after each n-th part of them."""
+    """Changes at an even pace, without a pause while an upgrade is under way; upgrades come evenly spread over them."""
     begin = time.monotonic()
     n_started = 0
     while changes.n < n_changes:
@@ -428,8 +430,8 @@ def make_changes(changes, upgrades, traffic, n_changes, seconds):
         if upgrades.error:
             break
         left = begin + seconds * changes.n / n_changes - time.monotonic()
-        if left > 0:
-            time.sleep(left)
+        while left > 0 and not upgrades.under_way.wait(min(left, 0.01)):
+            left = begin + seconds * changes.n / n_changes - time.monotonic()
         assert traffic.thread.is_alive(), "the load ended"
     for _ in range(upgrades.n - n_started):
         upgrades.wanted.release()

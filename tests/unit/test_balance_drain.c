@@ -315,6 +315,24 @@ static void removed_groups_live_until_their_last_use(void **unused)
     turn();
 }
 
+/* The versions that had the server are gone, and with them the building thread's hold on its state. */
+static void a_server_keeps_its_state(void **unused)
+{
+    struct group *group = group_of(conf_new("a=1 b=1", SCHEDULER_WRR));
+    struct server *b = group->servers[1];
+    struct server_use use;
+
+    (void)unused;
+    server_use_begin(b, &use, on_cut);
+    update(group, conf_new("a=1", SCHEDULER_WRR));
+    states['b'] = server_state_free(states['b']);
+    turn();
+    server_use_end(&use);
+    /* Until the turn's end, as the server itself. */
+    assert_int_equal(counter_get(&b->cell->inflight), 0);
+    drop(group);
+}
+
 static void states_are_summed_over_workers(void **unused)
 {
     struct server_cell sum;
@@ -346,6 +364,7 @@ int main(void)
         GROUP_TEST(without_drain_unhealthy_servers_keep_their_work),
         GROUP_TEST(a_cut_may_end_others),
         GROUP_TEST(removed_groups_live_until_their_last_use),
+        GROUP_TEST(a_server_keeps_its_state),
         GROUP_TEST(states_are_summed_over_workers),
     };
 

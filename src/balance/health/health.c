@@ -217,8 +217,11 @@ static struct target *watch_take_old(
         if (j >= n)
             j = 0;
         if (old[j] && old[j]->state == state) {
+            struct target *target = old[j];
+
+            old[j] = NULL;
             *start = j + 1;
-            return TAKE(old[j]);
+            return target;
         }
         j++;
     }
