@@ -12,6 +12,7 @@
 
 /* X(NAME, "word") */
 #define SYS_CALL_LIST(X)      \
+    X(SOCKET, "socket")       \
     X(ACCEPT, "accept")       \
     X(CONNECT, "connect")     \
     X(RECV, "recv")           \

@@ -2,6 +2,7 @@
 
 /* Every text of a record. */
 #define ACCESS_TEXT_LIST(X) \
+    X(instance)             \
     X(listener)             \
     X(rule)                 \
     X(host)                 \

@@ -3,13 +3,16 @@ import socket
 import threading
 import time
 
+import pytest
+
 import lib
 from lib import CLOSE, HANG, READ_HEAD, Client, read_bytes, response, wait_for
+from test_stress_faults import HAS_FAULTS
 
 BIG = 6 << 20  # more than sockets and proxy hold together
 
 
-def small_client(addr, bytes=4096):
+def small_client(addr, bytes=65536):
     """A client whose socket has room for little."""
     sock = socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, bytes)
@@ -44,18 +47,19 @@ def test_upload_goes_on_while_a_whole_early_response_waits_for_the_client(front,
     assert (answer.status, len(answer.body)) == (413, BIG // 5000 * 5000)
 
 
+@pytest.mark.skipif(not HAS_FAULTS, reason="built without faults")
 def test_fixed_answer_waits_while_the_body_comes(slbd):
     """An answer of our own that the client does not take at once."""
     content = "y" * 1024
-    fixed = {"type": "fixed", "status": 200, "content_type": "text/plain", "content": content}
+    fixed = {"type": "fixed_response", "status": 200, "content_type": "text/plain", "content": content}
     listener = lib.listener(default_actions=[fixed])
     lb = slbd(lib.snapshot(listener), "--workers", "1", env={"SLBD_FAULTS": "send:%2:EAGAIN,send:%3:short"})
 
-    request = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n0123456789"
-    for _ in range(20):
+    for i in range(20):
         with Client((lib.HOST, listener["port"])) as client:
-            client.send(request)
+            client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n0123456789"[: -1 - i % 8])
             assert client.response().text == content
+    assert lb.process.poll() is None
 
 
 def test_server_that_speaks_first_is_heard_at_once(front, scripted):
