@@ -184,6 +184,18 @@ static void client_read_away(struct client *c)
 
 /* ---- reading ---- */
 
+/* The address that the client connected to. */
+static struct addr client_local(struct client *c)
+{
+    struct addr local = c->listener->acceptors[c->acceptor].local;
+    static const uint8_t any[16];
+
+    /* A listener on the wildcard address does not know where the client went. */
+    if (memcmp(local.ip, any, sizeof(any)) == 0)
+        (void)!net_local_addr(c->conn.io.fd, &local);
+    return local;
+}
+
 /* A head that cannot become an exchange: answered here, then closed. */
 static void client_refuse(struct client *c, uint16_t status, enum reason reason)
 {
@@ -205,19 +217,9 @@ static void client_refuse(struct client *c, uint16_t status, enum reason reason)
     }
     c->stream.exchange = x;
     x->client = c->peer;
+    x->vip = client_local(c);
+    x->rtt_us = c->rtt_us;
     exchange_on_request_failed(x, status, reason);
-}
-
-/* The address that the client connected to. */
-static struct addr client_local(struct client *c)
-{
-    struct addr local = c->listener->acceptors[c->acceptor].local;
-    static const uint8_t any[16];
-
-    /* A listener on the wildcard address does not know where the client went. */
-    if (memcmp(local.ip, any, sizeof(any)) == 0)
-        (void)!net_local_addr(c->conn.io.fd, &local);
-    return local;
 }
 
 static void client_begin_exchange(
@@ -588,16 +590,19 @@ static int client_send_body(struct stream *s, struct span bytes)
 {
     struct client *c = client_of(s);
     struct conn_env *env = client_env(c);
+    size_t framing = 0;
 
     if (c->out_chunked) {
         char *head = conn_reserve(env, &c->conn, H1_CHUNK_HEAD_MAX);
 
-        conn_commit(env, &c->conn, h1_write_chunk_head(bytes.len, head));
+        framing = h1_write_chunk_head(bytes.len, head);
+        conn_commit(env, &c->conn, framing);
+        framing += 2;
     }
     conn_gather(env, &c->conn, bytes);
     if (c->out_chunked)
         conn_gather(env, &c->conn, SPAN_LIT("\r\n"));
-    counter_add(&c->listener->cell->bytes_out, bytes.len);
+    counter_add(&c->listener->cell->bytes_out, bytes.len + framing);
     return 0;
 }
 
@@ -617,6 +622,7 @@ static int client_send_end(struct stream *s, const struct http_fields *trailers)
     if (n == 0)
         return -EMSGSIZE;
     conn_commit(env, &c->conn, n);
+    counter_add(&c->listener->cell->bytes_out, n);
     return 0;
 }
 

@@ -66,12 +66,26 @@ static void exchange_end(struct exchange *x)
 
 /* ---- servers tried ---- */
 
+static void count_answer(struct server_cell *cell, uint16_t status, nsec took)
+{
+    counter *const classes[] = {
+        &cell->status_2xx, &cell->status_3xx, &cell->status_4xx, &cell->status_5xx};
+    unsigned class = status / 100u;
+
+    if (class < 2 || class > 5)
+        return;
+    counter_add(classes[class - 2], 1);
+    histogram_add(&cell->response_time, took);
+}
+
 /* The current try is over: its outcome is noted and the connection goes back or closes. */
 static void exchange_leave_server(
     struct exchange *x, enum reason why, uint16_t status, enum stream_release how)
 {
     struct upstream *u = x->up;
 
+    if (x->on_server)
+        count_answer(x->use.server->cell, status, exchange_now(x) - x->try_at);
     if (x->on_server && x->n_tries < LOG_TRIES_MAX) {
         x->tries[x->n_tries++] = (struct log_try){
             .server = x->use.server->addr,

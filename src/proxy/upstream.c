@@ -393,16 +393,19 @@ static int upstream_send_body(struct stream *s, struct span bytes)
 {
     struct upstream *u = upstream_of(s);
     struct conn_env *env = u->proxy->env;
+    size_t framing = 0;
 
     if (u->out_chunked) {
         char *head = conn_reserve(env, &u->conn, H1_CHUNK_HEAD_MAX);
 
-        conn_commit(env, &u->conn, h1_write_chunk_head(bytes.len, head));
+        framing = h1_write_chunk_head(bytes.len, head);
+        conn_commit(env, &u->conn, framing);
+        framing += 2;
     }
     conn_gather(env, &u->conn, bytes);
     if (u->out_chunked)
         conn_gather(env, &u->conn, SPAN_LIT("\r\n"));
-    counter_add(&u->server->cell->bytes_out, bytes.len);
+    counter_add(&u->server->cell->bytes_out, bytes.len + framing);
     return 0;
 }
 
@@ -422,6 +425,7 @@ static int upstream_send_end(struct stream *s, const struct http_fields *trailer
     if (n == 0)
         return -EMSGSIZE;
     conn_commit(env, &u->conn, n);
+    counter_add(&u->server->cell->bytes_out, n);
     return 0;
 }
 

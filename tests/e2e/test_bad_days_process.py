@@ -345,7 +345,7 @@ def test_sigterm_lets_requests_finish(front, scripted):
         busy.reader.until(b"12345")
         lb.signal(signal.SIGTERM)
         assert idle.is_closed(), "an idle connection is closed at once"
-        assert not accepts(addr)
+        wait_for(lambda: not accepts(addr), "new connections are refused")
         assert lb.process.poll() is None
         assert busy.reader.exactly(5) == b"67890"
         assert busy.is_closed()

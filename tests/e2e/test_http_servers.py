@@ -1,4 +1,5 @@
 """Connections to servers: kept or one for each request, and the version that servers are spoken to in."""
+import subprocess
 import time
 
 import pytest
@@ -168,8 +169,6 @@ def test_source_addresses_towards_servers(front, nginx):
 
 @pytest.mark.parametrize("client_version", ["1.0", "1.1"])
 def test_nginx_behind_and_curl_in_front(front, nginx, client_version):
-    import subprocess
-
     lb, addr = front(nginx("ECS01"), x_forwarded_proto=True)
 
     url = f"http://{HOST}:{addr[1]}/echo?a=b"

@@ -1,7 +1,20 @@
 """What rules do: redirects with variables, fixed responses, rewrites, weighted groups; and changes while serving."""
 import pytest
 
-from lib import Client, exchange, forward, get, group, listener, proves, wait_for
+from lib import (
+    HANG,
+    READ_HEAD,
+    Client,
+    accepts,
+    exchange,
+    forward,
+    get,
+    group,
+    listener,
+    proves,
+    response,
+    wait_for,
+)
 
 HOST_NAME = "www.example.net"
 
@@ -166,8 +179,6 @@ def test_changes_hold_for_new_requests_of_open_connections(front, http_backend):
 
 
 def test_request_under_way_keeps_what_it_began_with(front, scripted, http_backend):
-    from lib import HANG, READ_HEAD, response
-
     slow = scripted([READ_HEAD, 0.4, response(b"slow"), HANG])
     lb, addr = front(slow)
 
@@ -180,8 +191,6 @@ def test_request_under_way_keeps_what_it_began_with(front, scripted, http_backen
 
 
 def test_removed_listener_finishes_its_requests(front, scripted):
-    from lib import HANG, READ_HEAD, accepts, response
-
     slow = scripted([READ_HEAD, 0.4, response(b"slow"), HANG])
     lb, addr = front(slow)
 

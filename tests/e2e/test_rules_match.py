@@ -1,7 +1,7 @@
 """Which rule a request meets: conditions, order, and that what was matched is what the server gets."""
 import pytest
 
-from lib import Client, exchange, forward, get, group, listener, proves, snapshot
+from lib import Client, exchange, forward, get, group, proves
 
 HOST_NAME = "www.example.net"
 
@@ -200,7 +200,7 @@ def test_no_way_around_a_rule_is_served_as_what_it_hides(front, http_backend, se
     answer = get(addr, sent)
 
     assert answer.body in (b"py\n",) or answer.status == 400
-    assert [r.target for r in backend.requests] == ([sent.replace("%69", "i")] if answer.status == 200 else [])
+    assert [r.target for r in backend.requests] == ([sent.replace("%69", "i").replace("%2f", "%2F")] if answer.status == 200 else [])
 
 
 def test_absolute_target_is_matched_like_any_other(front, http_backend):
@@ -232,7 +232,7 @@ def test_many_rules(front):
 
 
 @proves("ALBL-14", "ALBL-26")
-def test_rules_forward_to_their_groups(front, http_backend, slbd):
+def test_rules_forward_to_their_groups(front, http_backend):
     one, two, three = (http_backend(name=n) for n in ("one", "two", "three"))
     rules = numbered(
         rule("r-1", condition("path", "/one*"), to="sg-2"),

@@ -288,6 +288,33 @@ static void a_cut_may_end_others(void **unused)
     drop(group);
 }
 
+static void on_removed_end(void *arg, struct server *server)
+{
+    (void)arg;
+    (void)server;
+    if (cut_too)
+        server_use_end(TAKE(cut_too));
+}
+
+/* The server that leaves first takes down what is open on one that leaves after it. */
+static void leaving_may_end_uses_of_others_that_leave(void **unused)
+{
+    struct group_conf *conf = conf_new("a=1 b=1 c=1", SCHEDULER_WLC);
+    struct group *group = group_new(conf, engine, 0, on_removed_end, NULL);
+    struct server_use kept, use;
+
+    (void)unused;
+    server_use_begin(group->servers[0], &kept, on_cut);
+    server_use_begin(group->servers[2], &use, on_cut);
+    cut_too = &use;
+    update(group, conf_new("d=1 e=1 a=1", SCHEDULER_WLC));
+    assert_null(cut_too);
+    assert_int_equal(group->view[2].inflight, 1);
+    assert_int_equal(counter_get(&states['c']->cells[0].inflight), 0);
+    server_use_end(&kept);
+    drop(group);
+}
+
 static void removed_groups_live_until_their_last_use(void **unused)
 {
     struct group_conf *conf = conf_new("a=1 b=1", SCHEDULER_WRR);
@@ -363,6 +390,7 @@ int main(void)
         GROUP_TEST(unhealthy_servers_drain),
         GROUP_TEST(without_drain_unhealthy_servers_keep_their_work),
         GROUP_TEST(a_cut_may_end_others),
+        GROUP_TEST(leaving_may_end_uses_of_others_that_leave),
         GROUP_TEST(removed_groups_live_until_their_last_use),
         GROUP_TEST(a_server_keeps_its_state),
         GROUP_TEST(states_are_summed_over_workers),

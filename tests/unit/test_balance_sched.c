@@ -210,25 +210,27 @@ static void wrr_scales_what_is_owed(void **unused)
     free(state);
 }
 
-/* Servers come and go for a long time: what the leaving ones owe does not pile up on the others. */
+/* Servers come and go for a long time, each right after its turn: what they owe is shared out among those
+ * who stay, so that newcomers stand where the others do. */
 static void wrr_newcomers_are_not_starved(void **unused)
 {
     static const uint32_t from[3] = {0, 1, SCHED_NONE};
     struct sched_server servers[3];
     struct sched_view view = {servers, 3};
-    void *state = state_new(&sched_wrr, 3);
+    int64_t *state = state_new(&sched_wrr, 3);
     uint32_t picked[3] = {0};
 
     (void)unused;
     fill_view(servers, 3, 100);
     for (unsigned i = 0; i < 1000; i++) {
-        void *next = state_new(&sched_wrr, 3);
+        int64_t *next = state_new(&sched_wrr, 3);
 
         while (sched_wrr.pick(state, view, 0) != 2)
             ;
         sched_wrr.carry(next, view, state, view, from);
         free(state);
         state = next;
+        assert_in_range(state[0] + state[1] + state[2] + 1, 0, 2);
     }
     for (unsigned i = 0; i < 30; i++)
         picked[sched_wrr.pick(state, view, 0)]++;
@@ -326,6 +328,30 @@ static void maglev_moves_only_the_keys_of_the_sick(void **unused)
     free(state);
 }
 
+/* The keys of the unusable one go to the others by their weights. */
+static void maglev_moves_keys_by_weight(void **unused)
+{
+    struct sched_server servers[3];
+    struct sched_view view = {servers, 3};
+    uint32_t before[3] = {0}, after[3] = {0};
+    void *state;
+
+    (void)unused;
+    fill_view(servers, 3, 100);
+    servers[2].weight = 300;
+    state = maglev_new(view, 0);
+    for (uint64_t key = 0; key < MAGLEV_KEYS; key++)
+        before[sched_maglev.pick(state, view, key)]++;
+    servers[1].usable = false;
+    for (uint64_t key = 0; key < MAGLEV_KEYS; key++)
+        after[sched_maglev.pick(state, view, key)]++;
+    /* A fifth of the table, 201 or 202 slots, of which 3 in 4 go to the heavy one: 151. */
+    assert_in_range(before[1], 201, 202);
+    assert_int_equal(after[1], 0);
+    assert_in_range(after[2] - before[2], 130, 172);
+    free(state);
+}
+
 static void maglev_removal_moves_about_one_in_n(void **unused)
 {
     struct sched_server servers[8], rest[7];
@@ -408,6 +434,7 @@ int main(void)
         cmocka_unit_test(maglev_shares_are_weights),
         cmocka_unit_test(maglev_is_the_same_everywhere),
         cmocka_unit_test(maglev_moves_only_the_keys_of_the_sick),
+        cmocka_unit_test(maglev_moves_keys_by_weight),
         cmocka_unit_test(maglev_removal_moves_about_one_in_n),
         cmocka_unit_test(maglev_finds_the_last_usable_one),
         cmocka_unit_test(keys_follow_what_they_are_of),
