@@ -4,8 +4,10 @@
  * Every server walks the table in an order of its own that follows from its identity, and in rounds
  * takes the next free slot; a server with half the largest weight moves every second round. The
  * table depends on identities and weights alone: all workers and all nodes build the same one.
- * Health does not change it: a choice that is not usable is passed over to the next slots, which
- * belong to others in the proportion of their weights, so that only the keys of that server move.
+ * Health does not change it: instead of a choice that is not usable the key tries other slots, in an
+ * order of its own, so that only the keys of that server move, to others in proportion to their
+ * weights. (The neighbouring slots would not do: walks have one step each, so a server's right-hand
+ * neighbours may all be one and the same.)
  *
  * Table sizes double: a group that grows past 10, 20, 40 ... servers gets the next size, and nearly
  * all keys move that once.
@@ -156,9 +158,9 @@ static uint32_t maglev_pick(void *state, struct sched_view view, uint64_t key)
     for (uint32_t probes = 0; probes <= view.n; probes++) {
         uint32_t i = maglev->slots[at];
 
-        if (sched_takes_work(&view.servers[i]))
+        if (LIKELY(sched_takes_work(&view.servers[i])))
             return i;
-        at = at + 1 < maglev->n_slots ? at + 1 : 0;
+        at = (uint32_t)(maglev_hash(key, probes) % maglev->n_slots);
     }
     return maglev_highest(view, key);
 }

@@ -8,7 +8,19 @@ import tempfile
 
 import pytest
 
-from lib import HOST, READ_HEAD, Client, HttpBackend, Scripted, Slbd, exchange, group, listener, response, snapshot
+from lib import (
+    HOST,
+    READ_HEAD,
+    Client,
+    HttpBackend,
+    Slbd,
+    exchange,
+    group,
+    listener,
+    response,
+    snapshot,
+    wait_for,
+)
 
 HIDDEN = b"GET /hidden HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -285,6 +297,7 @@ def test_input_is_refused_however_it_is_cut(site):
 
 
 def test_site_still_serves(site):
+    """What any case hid would have reached the server by now."""
     lb, addr, backend = site
 
     with Client(addr) as client:
@@ -435,3 +448,56 @@ def test_bytes_behind_a_response_belong_to_nobody(front, scripted):
             except TimeoutError:
                 pass
         assert client.request().body == b"third"
+
+
+# --- the rest ---------------------------------------------------------------------------------
+
+
+def test_connections_that_vanish_at_once(site):
+    """Sub-millisecond disconnects, in every way and with all amounts of a request."""
+    lb, addr, backend = site
+    request = b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n"
+
+    for n in range(200):
+        client = Client(addr)
+        try:
+            client.send(request[: n % (len(request) + 1)])
+            if n % 2:
+                client.reset()
+        except OSError:
+            pass
+        client.close()
+    with Client(addr) as client:
+        assert client.request().status == 200
+    wait_for(lambda: lb.counters()["listeners"][0]["active"] == 0, "no connection is left")
+
+
+def test_long_host_in_a_redirect_is_neither_cut_nor_padded(front):
+    rule = {
+        "kind": "rule",
+        "id": "rule-1",
+        "listener": "lsn-1",
+        "priority": 1,
+        "conditions": [{"type": "path", "values": ["/*"]}],
+        "actions": [{"type": "redirect", "status": 301, "protocol": "https", "port": "443", "query": "h=${host}&p=${path}"}],
+    }
+    lb, addr = front(more=[rule])
+
+    for length in (250, 4095, 4096, 4097, 30000):
+        host, path = "h" * length, "/" + "p" * length
+        with Client(addr) as client:
+            answer = client.request(path=path, headers=[("Host", host)])
+            assert answer.status == 301
+            assert answer.header("Location") == f"https://{host}{path}?h={host}&p={path}"
+            assert client.request(headers=[("Host", "a")]).header("Location") == "https://a/?h=a&p=/"
+
+
+def test_endless_trailers_and_extensions_are_bounded(site):
+    _, addr, backend = site
+    seen = len(backend.requests)
+
+    start = head(b"Transfer-Encoding: chunked")
+    for flood in (b"0\r\n" + b"A: b\r\n" * 20000, b"5;" + b"a" * 100000, b"0\r\nA: " + b"b" * 100000):
+        got = exchange(addr, start + flood)
+        assert got.startswith(b"HTTP/1.1 400 ") and got.count(b"HTTP/1.1 ") == 1
+    assert len(backend.requests) == seen

@@ -1,5 +1,4 @@
 """Clients in trouble: too slow, too greedy, gone. What they hold is bounded, and the log says what happened."""
-import hashlib
 import socket
 import time
 
@@ -8,9 +7,7 @@ import pytest
 from lib import (
     CLOSE,
     HANG,
-    HOST,
     READ_HEAD,
-    READ_REQUEST,
     Client,
     exchange,
     get,

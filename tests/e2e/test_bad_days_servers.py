@@ -1,6 +1,5 @@
 """Servers in trouble: what the client gets, what is tried again, and what the log says of it."""
 import socket
-import struct
 import time
 
 import pytest
@@ -18,7 +17,6 @@ from lib import (
     get,
     proves,
     response,
-    server,
     wait_for,
 )
 

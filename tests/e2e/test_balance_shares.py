@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from lib import HANG, HOST, READ_HEAD, READ_REQUEST, Client, get, group, proves, response, server, wait_for
+from lib import HANG, READ_HEAD, Client, get, group, proves, response, server, wait_for
 
 
 def names(addr, n, path="/", source=None):

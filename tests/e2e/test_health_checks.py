@@ -8,16 +8,17 @@ import pytest
 from lib import (
     CLOSE,
     HANG,
+    HOST,
     READ_HEAD,
     RESET,
     Client,
-    free_port,
     get,
     group,
     listener,
     proves,
     response,
     server,
+    snapshot,
     wait_for,
 )
 
@@ -259,8 +260,6 @@ def test_unhealthy_server_is_drained(front, http_backend):
 
 
 def test_one_server_in_two_groups_is_checked_for_each(slbd, http_backend):
-    from lib import HOST, snapshot
-
     one = Switched(http_backend, "one")
     second = {**check(path="/other"), "id": "hc-2", "codes": ["http_4xx"]}
     front = listener()

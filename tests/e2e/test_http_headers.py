@@ -1,7 +1,7 @@
 """Headers on their way: what belongs to one hop goes, what the listener promises is added, spoofs are overwritten."""
 import pytest
 
-from lib import HANG, READ_HEAD, Client, exchange, get, proves, response
+from lib import HANG, READ_HEAD, Client, exchange, get
 
 ANYBODY = "127.0.0.9"
 

@@ -1,7 +1,7 @@
 """Limits of a listener: what is at the limit passes, what is beyond gets its status and reason."""
 import pytest
 
-from lib import Client, exchange, get, proves, response
+from lib import Client, exchange, proves, response
 
 PASSED = None  # 200, nothing to explain
 

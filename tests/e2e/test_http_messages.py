@@ -7,7 +7,6 @@ import pytest
 from lib import (
     CLOSE,
     HANG,
-    HOST,
     READ_HEAD,
     READ_REQUEST,
     Client,

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from lib import CLOSE, HANG, HOST, READ_HEAD, READ_REQUEST, Client, exchange, get, proves, response, wait_for
+from lib import CLOSE, HANG, HOST, READ_HEAD, Client, exchange, get, proves, response, wait_for
 
 
 def idle(lb):

@@ -1,6 +1,7 @@
 """The access log: one line per request, every field with what really happened."""
 import json
 import re
+import subprocess
 import time
 
 import pytest
@@ -10,7 +11,9 @@ from lib import (
     HANG,
     HOST,
     READ_HEAD,
+    SLBD_BIN,
     Client,
+    accepts,
     exchange,
     forward,
     get,
@@ -19,8 +22,8 @@ from lib import (
     listener,
     proves,
     response,
-    server,
     snapshot,
+    wait_for,
 )
 
 FIELDS = [
@@ -252,10 +255,6 @@ def test_many_lines_from_all_workers_are_whole(front, nginx):
 
 
 def test_stdout_is_a_place_for_the_log(tmp_path, http_backend):
-    import subprocess
-
-    from lib import SLBD_BIN, accepts, wait_for
-
     one = listener()
     path = tmp_path / "snapshot.json"
     path.write_text(json.dumps(snapshot(group(backends=[http_backend()]), one)))

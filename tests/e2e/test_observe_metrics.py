@@ -15,10 +15,8 @@ from lib import (
     get,
     group,
     listener,
-    proves,
     response,
     server,
-    snapshot,
     wait_for,
 )
 

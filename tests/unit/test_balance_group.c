@@ -335,14 +335,14 @@ static void least_connections_count_all_workers(void **unused)
 
 static void sources_take_turns(void **unused)
 {
-    static const struct addr sources[] = {
+    static struct addr sources[] = {
         {.ip = {127, 0, 0, 1}, .family = 4}, {.ip = {127, 0, 0, 2}, .family = 4}};
     struct group_conf *conf = conf_new("a=1", SCHEDULER_RR);
     struct group *group = group_of(conf);
 
     (void)unused;
     assert_null(group_source(group));
-    conf->source = (struct field_list){(void *)(uintptr_t)sources, 2};
+    conf->source = (struct field_list){sources, 2};
     assert_ptr_equal(group_source(group), &sources[0]);
     assert_ptr_equal(group_source(group), &sources[1]);
     assert_ptr_equal(group_source(group), &sources[0]);

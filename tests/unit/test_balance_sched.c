@@ -72,7 +72,7 @@ static void schedulers_pick_in_order(void **unused)
 
         for (uint32_t i = 0; i < oc->n; i++)
             servers[i] = (struct sched_server){oc->servers[i].weight, oc->servers[i].inflight,
-                oc->servers[i].usable, i * 1000003u};
+                oc->servers[i].usable, (uint64_t)i * 1000003u};
         oc->ops->init(state, view, oc->seed);
         for (size_t i = 0; oc->order[i] != '\0'; i++) {
             uint32_t index = oc->ops->pick(state, view, i * 7919);
@@ -214,7 +214,7 @@ static void wrr_scales_what_is_owed(void **unused)
  * who stay, so that newcomers stand where the others do. */
 static void wrr_newcomers_are_not_starved(void **unused)
 {
-    static const uint32_t from[3] = {0, 1, SCHED_NONE};
+    static const uint32_t from[3] = {SCHED_NONE, 1, 2};
     struct sched_server servers[3];
     struct sched_view view = {servers, 3};
     int64_t *state = state_new(&sched_wrr, 3);
@@ -225,7 +225,7 @@ static void wrr_newcomers_are_not_starved(void **unused)
     for (unsigned i = 0; i < 1000; i++) {
         int64_t *next = state_new(&sched_wrr, 3);
 
-        while (sched_wrr.pick(state, view, 0) != 2)
+        while (sched_wrr.pick(state, view, 0) != 0)
             ;
         sched_wrr.carry(next, view, state, view, from);
         free(state);
