@@ -554,8 +554,14 @@ static void call_on_worker(struct engine *engine, struct engine_msg *msg)
 void plane_on_workers(struct plane *plane, void (*fn)(struct plane_worker *w, void *arg),
     void (*done)(struct plane *plane, void *arg), void *arg)
 {
-    struct worker_calls *all = base_zalloc(sizeof(*all) + plane->n_workers * sizeof(all->calls[0]));
+    struct worker_calls *all;
 
+    if (plane->ended) {
+        if (done)
+            done(plane, arg);
+        return;
+    }
+    all = base_zalloc(sizeof(*all) + plane->n_workers * sizeof(all->calls[0]));
     *all = (struct worker_calls){plane, fn, done, arg, plane->n_workers};
     for (unsigned i = 0; i < plane->n_workers; i++) {
         all->calls[i] = (struct worker_call){

@@ -111,7 +111,9 @@ static void plane_free_worker(struct plane_worker *w)
         return;
     if (w->plane->started)
         worker_stop(w->worker);
-    /* The thread is gone: its things are this one's. */
+    /* The thread is gone: its things are this one's. Messages that it had not read expect all in place. */
+    plane_worker_stop_accepting(w);
+    (void)!engine_turn(w->worker->engine, 0);
     plane_worker_stop_accepting(w);
     plane_worker_cut(w);
     for (uint32_t i = 0; i < w->n_listeners; i++) {
@@ -135,6 +137,9 @@ struct plane *plane_free(struct plane *plane)
 {
     if (!plane)
         return NULL;
+    plane->ended = true;
+    plane_save_pending(plane);
+    timer_stop(&plane->drain_timer);
     plane->control = control_free(plane->control);
     plane->upgrade = upgrade_free(plane->upgrade);
     plane->admin = serve_free(plane->admin);
@@ -465,6 +470,8 @@ static void plane_counted(struct plane *plane, void *arg)
     uint32_t n = atomic_load_explicit((_Atomic uint32_t *)arg, memory_order_relaxed);
 
     free(arg);
+    if (plane->ended)
+        return;
     if (n == 0)
         engine_stop(plane->engine);
     else if (engine_now(plane->engine) >= plane->drain_until) {

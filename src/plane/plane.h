@@ -82,6 +82,7 @@ struct plane {
     bool held; /* changes wait: what the next process was told must stay true */
     bool draining;
     bool stopping;
+    bool ended; /* being freed: workers are asked nothing any more */
     bool started; /* workers run */
 };
 
@@ -152,7 +153,8 @@ void plane_worker_drain(struct plane_worker *w, bool close_idle);
 void plane_worker_cut(struct plane_worker *w);
 uint32_t plane_worker_active(const struct plane_worker *w);
 
-/* Runs fn(w, arg) on every worker's thread and then done(plane, arg) on the main thread. */
+/* Runs fn(w, arg) on every worker's thread and then done(plane, arg) on the main thread; only done, and at once, when
+ * the plane is being freed. */
 void plane_on_workers(struct plane *plane, void (*fn)(struct plane_worker *w, void *arg),
     void (*done)(struct plane *plane, void *arg), void *arg);
 

@@ -153,11 +153,17 @@ static bool upstream_keep_rest(struct upstream *u, struct span rest, bool in_chu
 static void upstream_consume(struct upstream *u, struct span in, bool in_chunk)
 {
     struct exchange *x = u->stream.exchange;
+    bool blocked;
 
     u->answered |= in.len > 0;
-    while (upstream_takes_input(u) && upstream_step(u, &in)) {
-    }
-    exchange_flush_response(x);
+    do {
+        while (upstream_takes_input(u) && upstream_step(u, &in)) {
+        }
+        blocked = x->down_blocked;
+        exchange_flush_response(x);
+        /* An interim response may have waited for the client, and this flush sent it: nobody else will
+         * come for the rest. */
+    } while (blocked && !x->down_blocked && in.len > 0 && upstream_takes_input(u));
     if (!u->closed && !upstream_keep_rest(u, in, in_chunk))
         upstream_fail(u, REASON_OUT_OF_MEMORY);
     exchange_after_response(x);

@@ -109,7 +109,7 @@ class _Reader:
 
     def __init__(self, sock):
         self.sock = sock
-        self.data = b""
+        self.data = bytearray()  # appending to bytes would copy all of it each time
         self.pos = 0
 
     def _more(self):
@@ -121,30 +121,30 @@ class _Reader:
         while True:
             at = self.data.find(end, self.pos)
             if at >= 0:
-                piece = self.data[self.pos : at + len(end)]
+                piece = bytes(self.data[self.pos : at + len(end)])
                 self.pos = at + len(end)
                 return piece
             if not self._more():
-                raise ConnectionError(f"ended before {end!r}: {self.data[self.pos:][:500]!r}")
+                raise ConnectionError(f"ended before {end!r}: {bytes(self.data[self.pos:][:500])!r}")
 
     def exactly(self, n):
         while len(self.data) < self.pos + n:
             if not self._more():
                 raise ConnectionError(f"ended {self.pos + n - len(self.data)} bytes early")
-        piece = self.data[self.pos : self.pos + n]
+        piece = bytes(self.data[self.pos : self.pos + n])
         self.pos += n
         return piece
 
     def rest(self):
         while self._more():
             pass
-        piece = self.data[self.pos :]
+        piece = bytes(self.data[self.pos :])
         self.pos = len(self.data)
         return piece
 
     def chunked(self):
         """The body of chunks up to the end of its trailer section."""
-        body = b""
+        body = bytearray()
         while True:
             n = int(self.until(b"\r\n").split(b";")[0], 16)
             if n == 0:
@@ -153,7 +153,7 @@ class _Reader:
             assert self.exactly(2) == b"\r\n"
         while self.until(b"\r\n") != b"\r\n":
             pass
-        return body
+        return bytes(body)
 
 
 def _parse_headers(head):
@@ -219,7 +219,7 @@ class Client:
             body = self.reader.exactly(int(length))
         else:
             body = self.reader.rest()
-        raw = self.reader.data[start : self.reader.pos]
+        raw = bytes(self.reader.data[start : self.reader.pos])
         return Response(version, int(status), reason.strip(), headers, body, raw)
 
     def is_closed(self, seconds=5.0):
@@ -406,7 +406,7 @@ def read_request(reader, connection):
         body = reader.chunked()
     elif length is not None:
         body = reader.exactly(int(length))
-    raw = reader.data[start : reader.pos]
+    raw = bytes(reader.data[start : reader.pos])
     return Request(method, target, version, headers, body, raw, connection)
 
 
@@ -496,7 +496,7 @@ class Scripted(_Listening):
                 if self._play(step, sock, reader, number):
                     return
         finally:
-            self.received[number] = reader.data
+            self.received[number] = bytes(reader.data)
 
     def _play(self, step, sock, reader, number):
         """One step; true if it ended the connection."""
@@ -517,7 +517,7 @@ class Scripted(_Listening):
             return True
         elif step.name == "close":
             return True
-        self.received[number] = reader.data
+        self.received[number] = bytes(reader.data)
         return False
 
 

@@ -1,5 +1,6 @@
 """Binary upgrades that go wrong, or meet something else: the running process goes on, or the next one has it all."""
 import json
+import signal
 import socket
 import subprocess
 import threading
@@ -293,3 +294,20 @@ def test_crash_leaves_files_that_do_not_hinder(served):
     lb.kill()
     lb.start()
     all_is_well(ports)
+
+
+@pytest.mark.parametrize("wait_ms", range(100, 200, 15))
+def test_second_signal_ends_at_once(served, wait_ms):
+    """Whatever the first one has under way."""
+    lb, ports = served
+    with Client((HOST, ports["tcp"])) as client:
+        client.send(b"echo")
+        assert client.reader.exactly(4) == b"echo"
+        lb.signal(signal.SIGTERM)
+        wait_for(lambda: not accepts((HOST, ports["tcp"])), "it accepts no more")
+        client.send(b"echo")
+        assert client.reader.exactly(4) == b"echo"
+        time.sleep(wait_ms / 1000)
+        lb.signal(signal.SIGTERM)
+        assert lb.process.wait(10) == 0
+        assert client.is_closed()
