@@ -82,7 +82,7 @@ struct plane {
     bool held; /* changes wait: what the next process was told must stay true */
     bool draining;
     bool stopping;
-    bool ended; /* being freed: workers are asked nothing any more */
+    bool ended;   /* being freed: workers are asked nothing any more */
     bool started; /* workers run */
 };
 

@@ -269,7 +269,7 @@ def site():
 def test_input(site, data, status, reason):
     lb, addr, backend = site
     seen = len(backend.requests)
-    logged = len(lb.log_lines()) if reason else 0
+    logged = sum(row["requests"] for row in lb.counters()["listeners"])  # the log may lag behind
 
     if status == 200:
         got = exchange(addr, data.replace(HIDDEN, b"GET /last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"))

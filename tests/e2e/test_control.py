@@ -76,7 +76,12 @@ REFUSED = [
     (
         "range",
         {"port": 70000},
-        {"resource": "listener/lsn-2", "field": "port", "value": "70000", "rule": "must be a whole number from 1 to 65535"},
+        {
+            "resource": "listener/lsn-2",
+            "field": "port",
+            "value": "70000",
+            "rule": "must be a whole number from 1 to 65535",
+        },
     ),
     (
         "unknown field",
@@ -130,7 +135,8 @@ def test_all_errors_are_told_at_once(served):
     lb, _, _ = served
     wrong = [listener(f"lsn-bad-{i}", port=free_port(), idle_timeout_ms=-1) for i in range(3)]
     wrong.append({"kind": "certificate", "id": "c"})
-    answer = lb.control(change(2, wrong, [{"kind": "server_group", "id": "sg-1"}, {"kind": "rule", "id": "no"}]))
+    remove = [{"kind": "server_group", "id": "sg-1"}, {"kind": "rule", "id": "no"}]
+    answer = lb.control(change(2, wrong, remove))
     assert answer["ok"] is False
     named = {(row["resource"], row["field"]) for row in answer["errors"]}
     for i in range(3):
@@ -417,6 +423,8 @@ def test_counters(served):
     with Client((HOST, port)) as client:
         for _ in range(3):
             assert client.request().status == 200
+        # A client may have its response before it is counted.
+        wait_for(lambda: lb.counters()["listeners"][0]["status_2xx"] == 3, "three responses")
         counters = lb.counters()
     row = counters["listeners"][0]
     assert (row["listener"], row["connections"], row["requests"], row["status_2xx"]) == ("lsn-1", 1, 3, 3)
@@ -430,6 +438,7 @@ def test_counters_outlive_changes(served):
     page(port)
     lb.apply([listener(port=port, idle_timeout_ms=20000), group(backends=[server(backend, 7)])])
     page(port)
+    wait_for(lambda: lb.counters()["listeners"][0]["status_2xx"] == 2, "two responses")
     assert lb.counters()["listeners"][0]["requests"] == 2
     assert lb.counters()["servers"][0]["uses"] == 2
 
@@ -581,7 +590,9 @@ def test_state_file_keeps_what_was_acknowledged(slbd, http_backend, tmp_path):
     assert page(front["port"]) == "one\n"
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b'{"version": 1, "upsert": [{"kind": "listener"}]}', b"\xff" * 100])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b'{"version": 1, "upsert": [{"kind": "listener"}]}', b"\xff" * 100]
+)
 def test_torn_state_file_does_not_prevent_a_start(slbd, http_backend, tmp_path, content):
     state = tmp_path / "state.json"
     state.write_bytes(content)

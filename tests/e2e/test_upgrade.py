@@ -1,4 +1,4 @@
-"""Binary upgrades that go wrong, or meet something else: the running process goes on, or the next one has it all."""
+"""Upgrades that go wrong or meet something else: the running process goes on, or the next one has it all."""
 import json
 import signal
 import socket

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.request
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -167,7 +166,7 @@ class Changes:
         self.tell("replace " + json.dumps(self.model.complete(self.version)))
 
     def tell(self, line):
-        """A process that is replaced may go without an answer: then nobody knows, and the whole set is sent again."""
+        """A process that is replaced may go without an answer: nobody knows then, and all is sent again."""
         self.n += 1
         end_at = time.monotonic() + ANSWER_SECONDS
         while True:
@@ -191,8 +190,7 @@ class Changes:
         self.apply([group])
 
     def members(self):
-        """The last server comes or goes. Datagrams on their way to it have time to be answered: an upgrade ends flows
-        to servers that are gone."""
+        """The last server comes or goes."""
         name, servers = self.random.choice(
             (("sg-http", self.model.nginxs), ("sg-tcp", self.model.tcp), ("sg-udp", self.model.udp))
         )
@@ -418,7 +416,7 @@ def make_target(model, nginxs, ports):
 
 
 def make_changes(changes, upgrades, traffic, n_changes, seconds):
-    """Changes at an even pace, without a pause while an upgrade is under way; upgrades come evenly spread over them."""
+    """Changes at an even pace, but without a pause during upgrades, which come evenly spread over them."""
     begin = time.monotonic()
     n_started = 0
     while changes.n < n_changes:
@@ -438,7 +436,7 @@ def make_changes(changes, upgrades, traffic, n_changes, seconds):
 
 
 def run(start_nginx, start_slbd, n_changes, n_upgrades, seconds, seed=1, clients=None):
-    """start_nginx(name, extra=...) and start_slbd(snapshot, *args) are the fixtures of the end-to-end tests."""
+    """start_nginx(name, extra=...) and start_slbd(snapshot, *args): as the fixtures of tests/e2e."""
     clients = clients or CLIENTS
     result = Result()
     extra = f"location = /big {{ limit_rate {BIG_RATE}; }}"
