@@ -3,6 +3,7 @@
 #include <jansson.h>
 
 #include "snapshot/builder.h"
+#include "snapshot/unbuilt.h"
 #include "snapshot/verify.h"
 
 #define RESOURCE_JSON_MAX ((size_t)4 << 20) /* bounds the JSON tree in memory */
@@ -96,8 +97,8 @@ static bool element_read_kind(struct change *change, struct element *element)
         return false;
     }
     if (!model_kind(kind)->served) {
-        errors_add(change->errors, element->label, "kind", decode_brief(json, buf),
-            "kind %s is not served by this build", model_kind(kind)->name);
+        errors_add(change->errors, element->label, "kind", decode_brief(json, buf), "%s",
+            unbuilt_kind(kind));
         return false;
     }
     element->kind = kind;
@@ -219,6 +220,7 @@ static struct resource *read_resource(struct change *change, const struct elemen
         .refs = &change->refs,
         .errors = change->errors,
         .resource = element->label,
+        .kind = element->kind,
     };
     uint64_t n_errors = errors_count(change->errors);
     uint64_t version = element_read_version(change, element);

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 
 #include "snapshot/snapshot.h"
+#include "snapshot/unbuilt.h"
 
 #define DECODE_NAMES_MAX 200u
 
@@ -141,11 +142,30 @@ static int find_name(const struct field *row, const json_t *json)
     return -1;
 }
 
+/* Whether the value is known as something that is not built; then that is said, and nothing of what belongs to it. */
+static bool complain_of_unbuilt(const struct decode_value *value)
+{
+    const json_t *json = value->json;
+    const char *sentence = NULL;
+
+    if (json_is_string(json))
+        sentence = unbuilt_value((enum resource_kind)value->decode->kind, value->path,
+            (struct span){json_string_value(json), json_string_length(json)});
+    if (!sentence)
+        return false;
+    if (!value->decode->is_unbuilt)
+        complain(value, "%s", sentence);
+    value->decode->is_unbuilt = true;
+    return true;
+}
+
 static void complain_of_name(const struct decode_value *value)
 {
     char buf[DECODE_NAMES_MAX];
     struct text names;
 
+    if (complain_of_unbuilt(value))
+        return;
     text_init_fixed(&names, buf, sizeof(buf));
     for (uint32_t i = 0; value->row->names[i]; i++)
         text_addf(&names, "%s%s", i > 0 ? ", " : "", value->row->names[i]);
@@ -341,30 +361,47 @@ static bool is_resource_key(struct span key)
     return false;
 }
 
-/* The key is told as the value, which is escaped when it is shown; a path is not. */
+/* A field without a row. An unknown key is told as the value, which is escaped when it is shown; a path is not. */
+static void complain_of_key(
+    struct decode *decode, const char *name, json_t *json, const struct field_path *up)
+{
+    const struct field_path key_path = {.up = up, .name = name};
+    const char *sentence = unbuilt_field((enum resource_kind)decode->kind, &key_path);
+    char buf[DECODE_BRIEF_MAX];
+    char path[FIELD_PATH_MAX];
+
+    if (sentence) {
+        field_path_format(&key_path, path);
+        if (!decode->is_unbuilt && unbuilt_asks(json))
+            errors_add(
+                decode->errors, decode->resource, path, decode_brief(json, buf), "%s", sentence);
+        return;
+    }
+    field_path_format(up, path);
+    errors_add(decode->errors, decode->resource, path, span_of(name), "is not the name of a field");
+}
+
 static void complain_of_keys(
     struct decode *decode, const struct field *rows, json_t *object, const struct field_path *up)
 {
-    char path[FIELD_PATH_MAX];
     const char *name;
     json_t *json;
 
-    field_path_format(up, path);
-    json_object_foreach(object, name, json)
-    {
+    json_object_foreach (object, name, json) {
         struct span key = span_of(name);
 
-        if (fields_find(rows, key) || (!up && is_resource_key(key)))
-            continue;
-        errors_add(decode->errors, decode->resource, path, key, "is not the name of a field");
+        if (!fields_find(rows, key) && (up || !is_resource_key(key)))
+            complain_of_key(decode, name, json, up);
     }
 }
 
 void decode_fields(struct decode *decode, const struct field *rows, struct json_t *object,
     void *conf, const struct field_path *up)
 {
+    bool outer_is_unbuilt = decode->is_unbuilt;
     size_t n_known = 0;
 
+    decode->is_unbuilt = false;
     for (const struct field *row = rows; row->type != FIELD_END; row++) {
         struct field_path path = {.up = up, .name = row->name};
         struct decode_value value = {
@@ -386,4 +423,5 @@ void decode_fields(struct decode *decode, const struct field *rows, struct json_
         n_known += json_object_get(object, *name) != NULL;
     if (json_object_size(object) != n_known)
         complain_of_keys(decode, rows, object, up);
+    decode->is_unbuilt = outer_is_unbuilt;
 }

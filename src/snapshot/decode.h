@@ -24,6 +24,9 @@ struct decode {
     struct decode_refs *refs;
     struct errors *errors;
     const char *resource; /* for errors: "listener/lsn-1" */
+    uint32_t kind;        /* of the resource: enum resource_kind */
+    /* of the object being read: a name was refused as not built, and what belongs to it is not told again */
+    bool is_unbuilt;
 };
 
 /* Keys that every resource has besides its rows. */

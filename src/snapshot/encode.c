@@ -168,3 +168,22 @@ void builder_encode(const struct builder *builder, struct text *out)
         separator = encode_kind(&encode, &builder->ids[kind], separator);
     text_add(out, SPAN_LIT("\n]}\n"));
 }
+
+void builder_encode_names(const struct builder *builder, struct text *out)
+{
+    const char *separator = "";
+
+    text_addf(out, "{\"version\":%llu,\"names\":[", (unsigned long long)builder->current->version);
+    for (unsigned kind = 0; kind < KIND_COUNT; kind++) {
+        struct span id;
+        uint32_t pos = 0;
+
+        while (map_next(&builder->ids[kind], &pos, &id) != NULL) {
+            text_addf(out, "%s\"%s/", separator, model_kind((enum resource_kind)kind)->name);
+            text_add(out, id); /* visible ASCII; what JSON escapes is not allowed in it */
+            text_add_char(out, '"');
+            separator = ",";
+        }
+    }
+    text_add(out, SPAN_LIT("]}"));
+}

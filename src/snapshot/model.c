@@ -5,7 +5,7 @@
 
 #define HOUR_MS       3600000u
 #define GIB           ((uint64_t)1 << 30)
-#define NAME_MAX_LEN  256u
+#define NAME_MAX_LEN  512u
 #define SERVERS_MAX   1000u
 #define VALUES_MAX    100u
 #define CONDITION_MAX 20u
@@ -20,7 +20,7 @@ const char *const condition_type_names[] = {"host", "path", "method", "header", 
 static const char *const match_mode_names[] = {"pattern", "prefix", NULL};
 static const char *const rule_order_names[] = {"priority", "specificity", NULL};
 static const char *const xff_mode_names[] = {"append", "remove", "off", NULL};
-static const char *const check_protocol_names[] = {"tcp", "http", NULL};
+static const char *const check_protocol_names[] = {"tcp", "http", "udp", NULL};
 static const char *const check_method_names[] = {"head", "get", NULL};
 static const char *const http_minor_names[] = {"1.0", "1.1", NULL};
 static const char *const check_code_names[] = {
@@ -206,6 +206,9 @@ static const struct field health_check_fields[] = {
     TEXT_FIELD(health_check_conf, user_agent, 0, 128, "KeepAliveClient", 0,
         "http: User-Agent header; none if empty"),
     FLAGS_FIELD(health_check_conf, codes, check_code_names, 1, "http: statuses that are a success"),
+    TEXT_FIELD(health_check_conf, request, 0, 512, NULL, 0, "udp: the datagram's content"),
+    TEXT_FIELD(health_check_conf, response, 0, 512, NULL, 0,
+        "udp: the one answer that is a success; if empty, silence is one and an ICMP error is none"),
     IP_FIELD(health_check_conf, source, 0, "local address; the kernel chooses if there is none"),
     {.type = FIELD_END},
 };
@@ -289,8 +292,14 @@ static const char *health_check_verify(const void *conf, const char **ret_field)
 {
     static const char *const http_only[] = {
         "method", "http_minor", "path", "host", "user_agent", "codes", NULL};
+    static const char *const udp_only[] = {"request", "response", NULL};
     const struct health_check_conf *check = conf;
 
+    if (check->protocol != CHECK_UDP) {
+        *ret_field = find_foreign(health_check_fields, conf, udp_only);
+        if (*ret_field)
+            return "is for checks of protocol udp only";
+    }
     if (check->protocol != CHECK_HTTP) {
         *ret_field = find_foreign(health_check_fields, conf, http_only);
         return *ret_field ? "is for checks of protocol http only" : NULL;

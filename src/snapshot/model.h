@@ -187,7 +187,7 @@ struct group_conf {
     uint32_t response_head_bytes;
 };
 
-enum check_protocol { CHECK_TCP, CHECK_HTTP };
+enum check_protocol { CHECK_TCP, CHECK_HTTP, CHECK_UDP };
 enum check_method { CHECK_HEAD, CHECK_GET };
 
 struct health_check_conf {
@@ -202,7 +202,9 @@ struct health_check_conf {
     const char *path;
     const char *host; /* "": the server's address */
     const char *user_agent;
-    uint32_t codes; /* flags http_2xx http_3xx http_4xx http_5xx */
+    uint32_t codes;       /* flags http_2xx http_3xx http_4xx http_5xx */
+    const char *request;  /* udp: what is sent */
+    const char *response; /* udp: the only good answer; "": any, or none */
     struct addr source;
 };
 

@@ -129,6 +129,8 @@ const void *builder_find(const struct builder *builder, enum resource_kind kind,
 
 /* Writes the current set as {"version": V, "upsert": [...]}, which builder_prepare(whole) reads back to the same. */
 void builder_encode(const struct builder *builder, struct text *out);
+/* Writes {"version": V, "names": ["kind/id", ...]}, in no order. */
+void builder_encode_names(const struct builder *builder, struct text *out);
 
 /* A worker's hold on one snapshot. Users count without atomics; when a view is no longer the worker's current
  * one and its users are gone, on_unused hands it back to the building thread. */

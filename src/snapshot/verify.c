@@ -3,6 +3,7 @@
 #include <stdarg.h>
 
 #include "base/map.h"
+#include "snapshot/unbuilt.h"
 
 void resource_label(const struct resource *resource, char buf[static RESOURCE_LABEL_MAX])
 {
@@ -29,10 +30,11 @@ void verify_complain(const struct verify *verify, const struct field_path *path,
 static void verify_protocol(const struct verify *verify, uint32_t protocol)
 {
     static const struct field_path path = {.name = "protocol"};
+    struct span name = span_of(protocol_names[protocol]);
+    const char *sentence = unbuilt_value((enum resource_kind)verify->resource->kind, &path, name);
 
-    if (protocol != PROTOCOL_TCP && protocol != PROTOCOL_UDP && protocol != PROTOCOL_HTTP)
-        verify_complain(verify, &path, span_of(protocol_names[protocol]),
-            "protocol %s is not served by this build", protocol_names[protocol]);
+    if (sentence)
+        verify_complain(verify, &path, name, "%s", sentence);
 }
 
 static void verify_listener(const struct verify *verify, const struct listener_conf *listener)

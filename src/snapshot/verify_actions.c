@@ -67,6 +67,13 @@ static size_t variable_len(struct span text)
     return 0;
 }
 
+/* "${1}" to "${3}": what a regular expression of the rule has caught. */
+static bool is_capture(struct span text)
+{
+    return text.len >= 4 && span_starts_with(text, SPAN_LIT("${")) && text.ptr[2] >= '1' &&
+           text.ptr[2] <= '3' && text.ptr[3] == '}';
+}
+
 typedef bool (*byte_test)(char c);
 
 static bool is_host_byte(char c)
@@ -95,6 +102,10 @@ static void verify_template(
     while (rest.len > 0) {
         size_t len = variable_len(rest);
 
+        if (len == 0 && is_capture(rest)) {
+            complain(check, name, value, "parts of a matched path are not built yet");
+            return;
+        }
         if (len == 0 && span_starts_with(rest, SPAN_LIT("${"))) {
             complain(check, name, value,
                 "the variables are ${host}, ${protocol}, ${port}, ${path} and ${query}");

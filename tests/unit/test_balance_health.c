@@ -190,6 +190,8 @@ static void conf_init(void)
         .host = "",
         .user_agent = "SLBHealthCheck",
         .codes = 1,
+        .request = "",
+        .response = "",
     };
 }
 
@@ -266,6 +268,73 @@ static void refused_connections_take_a_server_down_and_success_brings_it_back(vo
     assert_ptr_equal(last_event.server, &servers[0]);
     /* Two successes in a row, and then it is in slow start. */
     assert_true(atomic_load(&state->slow_from) >= down_at + nsec_from_ms(INTERVAL_MS));
+}
+
+/* A server of datagrams: answers each with `answer`, or not at all (NULL). */
+static int datagrams_open(struct addr *ret_addr)
+{
+    struct addr any = {.ip = {127, 0, 0, 1}, .family = 4};
+    int fd;
+
+    assert_int_equal(net_listen(&any, &(struct net_listen_opts){.udp = true}, &fd), 0);
+    assert_int_equal(net_local_addr(fd, ret_addr), 0);
+    return fd;
+}
+
+static void datagrams_answer(int fd, const char *asked, const char *answer)
+{
+    struct sockaddr_storage from;
+    socklen_t len = sizeof(from);
+    char buf[64];
+    ssize_t n = recvfrom(fd, buf, sizeof(buf), MSG_DONTWAIT, (struct sockaddr *)&from, &len);
+
+    if (n < 0)
+        return;
+    assert_int_equal(n, strlen(asked));
+    assert_memory_equal(buf, asked, strlen(asked));
+    if (answer)
+        (void)!sendto(fd, answer, strlen(answer), 0, (struct sockaddr *)&from, len);
+}
+
+static const struct {
+    const char *name, *request, *response, *answer, *why;
+    bool is_closed;
+    enum server_health verdict;
+} udp_cases[] = {
+    {"silence", "", "", NULL, "", false, HEALTH_UP},
+    {"any answer", "ping", "", "what?", "", false, HEALTH_UP},
+    {"the answer", "ping", "pong", "pong", "", false, HEALTH_UP},
+    {"another answer", "ping", "pong", "pongs", "RESPONSE_MISMATCH", false, HEALTH_DOWN},
+    {"no answer", "ping", "pong", NULL, "RECV_RESPONSE_TIMEOUT", false, HEALTH_DOWN},
+    {"nobody there", "ping", "", NULL, "CONNECT_FAILED", true, HEALTH_DOWN},
+    {"nobody there to answer", "ping", "pong", NULL, "CONNECT_FAILED", true, HEALTH_DOWN},
+};
+
+static void udp_checks_judge_by_answer_silence_and_icmp(void **unused)
+{
+    for (size_t i = 0; i < ARRAY_LEN(udp_cases); i++) {
+        int fd = datagrams_open(&servers[0].addr);
+
+        if (udp_cases[i].is_closed)
+            (void)close(fd);
+        check.protocol = CHECK_UDP;
+        check.timeout_ms = 50;
+        check.request = udp_cases[i].request;
+        check.response = udp_cases[i].response;
+        apply(KIND_SERVER_GROUP, NULL, &group);
+        for (nsec end = clock_mono() + 2 * NSEC_PER_SEC;
+             server_state_health(state) != udp_cases[i].verdict && clock_mono() < end;) {
+            turn();
+            if (!udp_cases[i].is_closed)
+                datagrams_answer(fd, udp_cases[i].request, udp_cases[i].answer);
+        }
+        assert_int_equal(server_state_health(state), udp_cases[i].verdict);
+        assert_string_equal(last_event.why, udp_cases[i].why);
+        if (!udp_cases[i].is_closed)
+            (void)close(fd);
+        (void)teardown(unused);
+        (void)setup(unused);
+    }
 }
 
 static void failures_must_be_in_a_row(void **unused)
@@ -562,6 +631,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         HEALTH_TEST(tcp_checks_shake_hands_and_reset),
         HEALTH_TEST(refused_connections_take_a_server_down_and_success_brings_it_back),
+        HEALTH_TEST(udp_checks_judge_by_answer_silence_and_icmp),
         HEALTH_TEST(failures_must_be_in_a_row),
         HEALTH_TEST(http_checks_judge_the_answer),
         HEALTH_TEST(the_time_to_fail_follows_the_timeout),

@@ -82,7 +82,7 @@ static const struct {
         "upsert[3]: kind: \"7\": is not a kind of resource\n"
         "upsert[3]: id: \"7\": must be 1 to 128 visible ASCII characters other than quote and "
         "backslash\n"
-        "upsert[4]: kind: \"certificate\": kind certificate is not served by this build\n"
+        "upsert[4]: kind: \"certificate\": certificates are not built yet\n"
         "upsert[5]: id: \"a b\": must be 1 to 128 visible ASCII characters other than quote and "
         "backslash\n"
         "instance/n: version: \"-1\": must be a whole number from 0 to 9223372036854775807"},
@@ -140,10 +140,10 @@ static const struct {
              FORWARD("web"),
              "") "," LISTENER("o", "tcpssl", "84", FORWARD("tcp"), "") "," GROUP("g", "https", ""),
          ""),
-        "listener/n: protocol: \"https\": protocol https is not served by this build\n"
-        "listener/m: protocol: \"quic\": protocol quic is not served by this build\n"
-        "listener/o: protocol: \"tcpssl\": protocol tcpssl is not served by this build\n"
-        "server_group/g: protocol: \"https\": protocol https is not served by this build"},
+        "listener/n: protocol: \"https\": TLS termination is not built yet\n"
+        "listener/m: protocol: \"quic\": QUIC is not built yet\n"
+        "listener/o: protocol: \"tcpssl\": TLS termination is not built yet\n"
+        "server_group/g: protocol: \"https\": TLS towards servers is not built yet"},
     {CHANGE("2",
          LISTENER("t", "tcp", "90", FORWARD("tcp"), ",'xff':'off'") "," LISTENER(
              "u", "udp", "90", FORWARD("udp"), ",'line_bytes':1000"),

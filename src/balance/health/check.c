@@ -69,6 +69,8 @@ static void check_on_time(struct engine *engine, struct timer *timer)
     }
     if (check->connected)
         why = check->conn.out_bytes > 0 ? "SEND_REQUEST_TIMEOUT" : "RECV_RESPONSE_TIMEOUT";
+    if (check->connected && !check->judged && check->kind->on_time)
+        check->kind->on_time(check);
     if (!check->judged)
         check_judge(check, false, why, 0);
     check_end(check, true);
@@ -98,7 +100,7 @@ static int check_connect(struct check *check, const struct addr *addr)
 {
     const struct addr *source = check->conf->source.family != 0 ? &check->conf->source : NULL;
     int fd;
-    int r = net_connect(addr, source, &fd);
+    int r = check->kind->udp ? net_connect_udp(addr, source, &fd) : net_connect(addr, source, &fd);
     bool at_once = r == 0;
 
     if (r < 0)
@@ -117,6 +119,11 @@ static int check_connect(struct check *check, const struct addr *addr)
 struct check *check_start(struct conn_env *env, const struct check_owner *owner, void *arg,
     const struct health_check_conf *conf, const struct addr *server)
 {
+    static const struct check_kind *const kinds[] = {
+        [CHECK_TCP] = &check_tcp,
+        [CHECK_HTTP] = &check_http,
+        [CHECK_UDP] = &check_udp,
+    };
     struct check *check = base_zalloc(sizeof(*check));
     struct addr addr = *server;
     nsec now = engine_now(env->engine);
@@ -125,7 +132,7 @@ struct check *check_start(struct conn_env *env, const struct check_owner *owner,
     check->owner = owner;
     check->arg = arg;
     check->conf = conf;
-    check->kind = conf->protocol == CHECK_HTTP ? &check_http : &check_tcp;
+    check->kind = kinds[conf->protocol];
     check->server = *server;
     check->conn.io.fd = -1;
     if (conf->port != 0)

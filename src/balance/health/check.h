@@ -26,11 +26,13 @@ struct check_owner {
 };
 
 struct check_kind {
+    bool udp;
     void (*on_connected)(struct check *check);
     void (*on_ready)(struct check *check); /* connected and something is new */
+    void (*on_time)(struct check *check);  /* judges after timeout_ms; NULL: a failure */
 };
 
-extern const struct check_kind check_tcp, check_http;
+extern const struct check_kind check_tcp, check_http, check_udp;
 
 /* The longest answer that is looked at: its head; and how much of a body is taken in. */
 #define CHECK_ANSWER_BYTES 8192u
