@@ -293,3 +293,17 @@ void text_add_json(struct text *text, struct span s)
     }
     text->ptr[text->len++] = '"';
 }
+
+bool text_is_utf8(struct span s)
+{
+    size_t at = 0;
+
+    while (at < s.len) {
+        size_t len = (uint8_t)s.ptr[at] < 0x80 ? 1 : text_utf8_len(span_from(s, at));
+
+        if (len == 0)
+            return false;
+        at += len;
+    }
+    return true;
+}

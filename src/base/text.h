@@ -67,3 +67,5 @@ void text_addf(struct text *text, const char *fmt, ...) PRINTF_LIKE(2, 3);
  * (RFC 3629) becomes U+FFFD, so that a hostile header cannot make a log line that parsers
  * refuse. */
 void text_add_json(struct text *text, struct span s);
+/* Whether all of s is well-formed UTF-8 (RFC 3629). */
+bool text_is_utf8(struct span s);

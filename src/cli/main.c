@@ -1,33 +1,28 @@
 #include <getopt.h>
-#include <stdarg.h>
 
 #include "base/hash.h"
 #include "base/reason.h"
 #include "cli/cli.h"
+#include "cli/help.h"
+#include "cli/names.h"
 #include "snapshot/describe.h"
 
-static const struct {
-    const char *name;
-    int (*run)(int argc, char **argv);
-    const char *summary;
-} commands[] = {
+const struct command commands[] = {
+    {"status", cli_status, "the node, its data plane and its instances"},
+    {"instances", cli_instances, "load balancers with state and addresses"},
+    {"health", cli_health, "servers that are not healthy"},
+    {"events", cli_events, "who changed what, and when"},
+    {"top", cli_top, "traffic of listeners and servers, each second"},
+    {"wait", cli_wait, "until a job of alb or nlb is done"},
+    {"apply", cli_apply, "make the node be as a manifest says"},
+    {"diff", cli_diff, "what apply would change"},
+    {"completion", cli_completion, "a script that lets bash, zsh or fish complete commands"},
     {"explain", cli_explain, "what happens to a request, and why"},
     {"check", cli_check, "verify a snapshot file and show all of its errors"},
     {"describe", cli_describe, "the fields of a snapshot file, in Markdown"},
     {"reasons", cli_reasons, "the reasons in logs and metrics, in Markdown"},
 };
-
-int cli_fail(int status, const char *fmt, ...)
-{
-    va_list args;
-
-    (void)fputs("slb: ", stderr);
-    va_start(args, fmt);
-    (void)vfprintf(stderr, fmt, args);
-    va_end(args);
-    (void)fputc('\n', stderr);
-    return status;
-}
+const size_t n_commands = ARRAY_LEN(commands);
 
 int cli_check(int argc, char **argv)
 {
@@ -90,19 +85,49 @@ int cli_reasons(int argc, char **argv)
 
 static int help(FILE *out, int status)
 {
-    (void)fputs("usage: slb COMMAND [OPTION]...\n\n", out);
+    struct text products;
+
+    (void)fputs("usage: slb COMMAND [OPTION]...\n"
+                "       slb PRODUCT OPERATION [--Parameter VALUE]...\n\nCommands:\n",
+        out);
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-        (void)fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
-    (void)fputs("  version    which version this is\n\n"
-                "slb COMMAND --help shows the options of a command.\n"
-                "Exit status: 0 done, 1 refused, 2 used wrongly.\n",
+        (void)fprintf(out, "  %-11s %s\n", commands[i].name, commands[i].summary);
+    (void)fputs("  version     which version this is\n\nProducts:\n", out);
+    text_init(&products, SIZE_MAX);
+    help_products(&products);
+    (void)fprintf(out, "%.*s", SPAN_ARG(text_span(&products)));
+    text_done(&products);
+    (void)fputs(
+        "\nslb COMMAND --help shows the options of a command, slb PRODUCT help the operations of a\n"
+        "product, slb PRODUCT OPERATION --help the parameters of an operation.\n"
+        "Exit status: 0 done, 1 refused, 2 used wrongly, 3 no node answered.\n",
         out);
     return status;
+}
+
+static const char *get_word(const void *names, size_t i)
+{
+    (void)names;
+    if (i < ARRAY_LEN(commands))
+        return commands[i].name;
+    i -= ARRAY_LEN(commands);
+    return i < openapi_n_products ? openapi_products[i]->name : NULL;
+}
+
+static int fail_command(const char *name)
+{
+    const char *nearest = nearest_name(span_of(name), get_word, NULL);
+
+    if (nearest)
+        return cli_fail(CLI_USAGE, "there is no command %s; did you mean %c%s?", name,
+            ascii_lower(nearest[0]), nearest + 1);
+    return cli_fail(CLI_USAGE, "there is no command %s; slb --help lists them", name);
 }
 
 static int run(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
+    const struct openapi_product *product;
 
     if (name[0] == '\0')
         return help(stderr, CLI_USAGE);
@@ -111,13 +136,13 @@ static int run(int argc, char **argv)
     if (strcmp(name, "version") == 0 || strcmp(name, "--version") == 0)
         return printf("slb " SLB_VERSION "\n") < 0 ? CLI_REFUSED : CLI_OK;
     for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
-        if (strcmp(name, commands[i].name) != 0)
-            continue;
-        /* What getopt says names its argv[0]. */
-        argv[1] = argv[0];
-        return commands[i].run(argc - 1, argv + 1);
+        if (strcmp(name, commands[i].name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
     }
-    return cli_fail(CLI_USAGE, "there is no command %s; slb --help lists them", name);
+    product = find_product(span_of(name));
+    if (product)
+        return cli_operation(product, argc - 1, argv + 1);
+    return fail_command(name);
 }
 
 int main(int argc, char **argv)

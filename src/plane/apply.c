@@ -2,6 +2,9 @@
 #include "plane/plane.h"
 #include "rules/rules.h"
 
+/* Whoever sends thousands of resources takes those out that are complained of and sends the rest. */
+#define CHANGE_ERRORS_MAX 1000u
+
 /* A listener whose sockets are new: workers open it, after closing it if it was open elsewhere. */
 struct change_listener {
     uint32_t item; /* of the change */
@@ -380,7 +383,7 @@ static void change_begin(struct plane_change *change, struct span json)
     struct candidate *candidate;
     struct errors errors;
 
-    errors_init(&errors, 100);
+    errors_init(&errors, CHANGE_ERRORS_MAX);
     if (builder_prepare(plane->builder, json, change->whole, &errors, &candidate) < 0) {
         change_refuse(change, &errors);
         errors_done(&errors);

@@ -140,7 +140,7 @@ struct plane *plane_free(struct plane *plane)
     plane->ended = true;
     plane_save_pending(plane);
     timer_stop(&plane->drain_timer);
-    plane->control = control_free(plane->control);
+    plane->commands = commands_free(plane->commands);
     plane->upgrade = upgrade_free(plane->upgrade);
     plane->admin = serve_free(plane->admin);
     plane_apply_none(plane);
@@ -196,8 +196,8 @@ static void plane_on_health(void *arg, const struct health_event *event)
         event->after == HEALTH_DOWN ? event->why : "",
         event->after == HEALTH_DOWN && event->status ? " (status not expected)" : "");
     plane_on_workers(plane, worker_health_changed, health_told, slot);
-    if (plane->control)
-        control_health_event(plane->control, event);
+    if (plane->commands)
+        commands_health_event(plane->commands, event);
 }
 
 /* ---- state on disk ---- */
@@ -382,8 +382,8 @@ static int plane_open_endpoints(struct plane *plane)
     if (plane_path(plane, "handover.sock", path, sizeof(path)) == 0)
         plane->upgrade = upgrade_new(plane, path);
     if (plane_path(plane, "control.sock", path, sizeof(path)) == 0)
-        plane->control = control_new(plane, path);
-    if (plane->upgrade && plane->control)
+        plane->commands = commands_new(plane, path);
+    if (plane->upgrade && plane->commands)
         return 0;
     log_line(LOG_ERROR, "%s: its sockets cannot be made: %s", plane->opts.run_dir,
         strerrordesc_np(errno));
@@ -508,7 +508,7 @@ static void plane_drain(struct plane *plane)
 {
     plane->draining = true;
     plane->drain_until = engine_now(plane->engine) + plane->opts.drain_for;
-    plane->control = control_free(plane->control);
+    plane->commands = commands_free(plane->commands);
     plane->upgrade = upgrade_free(plane->upgrade);
     plane->admin = serve_free(plane->admin);
     plane_apply_none(plane);

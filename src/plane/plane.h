@@ -71,7 +71,7 @@ struct plane {
     struct map listener_states;    /* id -> struct listener_state */
     struct plane_change *changing; /* waits for acknowledgements */
     struct list waiting;           /* struct plane_change, applied later in order */
-    struct control *control;
+    struct commands *commands;
     struct upgrade *upgrade;
     struct saver *saver;
     struct timer save_timer;
@@ -158,10 +158,10 @@ uint32_t plane_worker_active(const struct plane_worker *w);
 void plane_on_workers(struct plane *plane, void (*fn)(struct plane_worker *w, void *arg),
     void (*done)(struct plane *plane, void *arg), void *arg);
 
-/* control.c: the Unix socket that changes come by. */
-struct control *control_new(struct plane *plane, const char *path);
-struct control *control_free(struct control *control);
-void control_health_event(struct control *control, const struct health_event *event);
+/* commands.c: the Unix socket that changes come by. */
+struct commands *commands_new(struct plane *plane, const char *path);
+struct commands *commands_free(struct commands *commands);
+void commands_health_event(struct commands *commands, const struct health_event *event);
 
 /* upgrade.c: hand-over to the next process and from the previous one. */
 struct upgrade *upgrade_new(struct plane *plane, const char *path);

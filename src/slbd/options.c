@@ -4,9 +4,17 @@
 
 enum option_type { OPTION_TEXT, OPTION_NUMBER, OPTION_BYTES, OPTION_ADDR, OPTION_FLAG };
 
+/* Commands that take an option. */
+#define DATA      (1u << SLBD_DATA)
+#define CONTROL   (1u << SLBD_CONTROL)
+#define SUPERVISE (1u << SLBD_SUPERVISE)
+#define NODE_FILE (1u << SLBD_NODE_FILE)
+#define PASSED    (DATA | SUPERVISE) /* the supervisor gives it on */
+
 /* One row per option: the parser and --help read them. */
 struct option_row {
     const char *name;
+    unsigned commands;
     enum option_type type;
     uint64_t min, max;
     const char *value;
@@ -14,6 +22,7 @@ struct option_row {
 };
 
 enum {
+    OPT_NODE,
     OPT_SNAPSHOT,
     OPT_CHECK,
     OPT_STATE,
@@ -31,27 +40,31 @@ enum {
 };
 
 static const struct option_row rows[OPT_COUNT] = {
-    [OPT_SNAPSHOT] = {"--snapshot", OPTION_TEXT, 1, 4095, "FILE",
+    [OPT_NODE] = {"--node", CONTROL | SUPERVISE | NODE_FILE, OPTION_TEXT, 1, 4095, "FILE",
+        "the node file; without it all settings have their defaults"},
+    [OPT_SNAPSHOT] = {"--snapshot", DATA, OPTION_TEXT, 1, 4095, "FILE",
         "resource set to start with; read again on SIGHUP"},
-    [OPT_CHECK] = {"--check", OPTION_FLAG, 0, 0, NULL, "validate the snapshot file and exit"},
-    [OPT_STATE] = {"--state", OPTION_TEXT, 1, 4000, "FILE",
+    [OPT_CHECK] = {"--check", DATA, OPTION_FLAG, 0, 0, NULL, "validate the snapshot file and exit"},
+    [OPT_STATE] = {"--state", DATA, OPTION_TEXT, 1, 4000, "FILE",
         "where the set in force is kept; preferred over --snapshot at the next start"},
-    [OPT_RUN_DIR] = {"--run-dir", OPTION_TEXT, 1, 90, "DIR",
+    [OPT_RUN_DIR] = {"--run-dir", DATA, OPTION_TEXT, 1, 90, "DIR",
         "control.sock and handover.sock; a process that runs there is replaced"},
-    [OPT_ADMIN] = {"--admin", OPTION_ADDR, 0, 0, "IP:PORT", "serves /metrics and /status"},
-    [OPT_WORKERS] = {"--workers", OPTION_NUMBER, 1, WORKERS_MAX, "N",
+    [OPT_ADMIN] = {"--admin", DATA, OPTION_ADDR, 0, 0, "IP:PORT", "serves /metrics and /status"},
+    [OPT_WORKERS] = {"--workers", DATA, OPTION_NUMBER, 1, WORKERS_MAX, "N",
         "threads that carry traffic (one per CPU)"},
-    [OPT_NO_PIN] = {"--no-pin", OPTION_FLAG, 0, 0, NULL, "do not pin workers to CPUs"},
-    [OPT_MEMORY] = {"--memory", OPTION_BYTES, 1 << 20, UINT64_MAX, "BYTES",
+    [OPT_NO_PIN] = {"--no-pin", PASSED, OPTION_FLAG, 0, 0, NULL, "do not pin workers to CPUs"},
+    [OPT_MEMORY] = {"--memory", PASSED, OPTION_BYTES, 1 << 20, UINT64_MAX, "BYTES",
         "limit of all bytes held for peers (a quarter of the machine's memory)"},
-    [OPT_ACCESS_LOG] = {"--access-log", OPTION_TEXT, 1, 4000, "FILE",
+    [OPT_ACCESS_LOG] = {"--access-log", DATA, OPTION_TEXT, 1, 4000, "FILE",
         "JSON lines of listeners with access_log; - is standard output"},
-    [OPT_LOG_ROTATE] = {"--log-rotate", OPTION_BYTES, 4096, UINT64_MAX, "BYTES",
+    [OPT_LOG_ROTATE] = {"--log-rotate", PASSED, OPTION_BYTES, 4096, UINT64_MAX, "BYTES",
         "rename the access log at this size (never)"},
-    [OPT_LOG_KEEP] = {"--log-keep", OPTION_NUMBER, 1, 1000, "N", "renamed access logs kept (5)"},
-    [OPT_DRAIN] = {"--drain", OPTION_NUMBER, 0, 86400, "SECONDS",
+    [OPT_LOG_KEEP] = {"--log-keep", PASSED, OPTION_NUMBER, 1, 1000, "N",
+        "renamed access logs kept (5)"},
+    [OPT_DRAIN] = {"--drain", PASSED, OPTION_NUMBER, 0, 86400, "SECONDS",
         "how long a stopping or replaced process waits for its connections (300)"},
-    [OPT_VERBOSE] = {"--verbose", OPTION_FLAG, 0, 0, NULL, "log debugging messages"},
+    [OPT_VERBOSE] = {"--verbose", PASSED | CONTROL, OPTION_FLAG, 0, 0, NULL,
+        "log debugging messages"},
 };
 
 static int option_wrong(const char *name, const char *value, const char *rule)
@@ -111,6 +124,9 @@ static void option_set(struct slbd_options *options, unsigned i, const char *tex
     struct plane_opts *plane = &options->plane;
 
     switch (i) {
+    case OPT_NODE:
+        options->node_path = text;
+        break;
     case OPT_SNAPSHOT:
         plane->snapshot_path = text;
         break;
@@ -147,6 +163,7 @@ static void option_set(struct slbd_options *options, unsigned i, const char *tex
     case OPT_DRAIN:
         plane->drain_for = (nsec)number * NSEC_PER_SEC;
         break;
+    case OPT_VERBOSE:
     default:
         options->log_level = LOG_DEBUG;
         break;
@@ -158,7 +175,7 @@ static void options_default(struct slbd_options *options)
     uint64_t pages = (uint64_t)sysconf(_SC_PHYS_PAGES);
 
     *options = (struct slbd_options){
-        .command = SLBD_DATA,
+        .command = SLBD_SUPERVISE,
         .log_level = LOG_NOTICE,
         .plane =
             {
@@ -182,8 +199,20 @@ static const struct option_row *option_find(const char *name, unsigned *ret_inde
     return NULL;
 }
 
-static int parse_data(int argc, char **argv, struct slbd_options *options)
+static int pass_on(struct slbd_options *options, const char *name, const char *value)
 {
+    if (options->n_passed + 2 > OPTIONS_PASSED_MAX)
+        return option_wrong(name, value, "there are too many options");
+    options->passed[options->n_passed++] = name;
+    if (value)
+        options->passed[options->n_passed++] = value;
+    return 0;
+}
+
+static int parse_options(int argc, char **argv, struct slbd_options *options)
+{
+    enum slbd_command command = options->command;
+
     for (int at = 0; at < argc; at++) {
         struct addr addr = {0};
         uint64_t number = 0;
@@ -191,8 +220,8 @@ static int parse_data(int argc, char **argv, struct slbd_options *options)
         const struct option_row *row = option_find(argv[at], &i);
         const char *value = NULL;
 
-        if (!row)
-            return option_wrong(argv[at], NULL, "there is no such option");
+        if (!row || !(row->commands & 1u << command))
+            return option_wrong(argv[at], NULL, "there is no such option of this command");
         if (row->type != OPTION_FLAG) {
             value = ++at < argc ? argv[at] : NULL;
             if (!value)
@@ -201,45 +230,92 @@ static int parse_data(int argc, char **argv, struct slbd_options *options)
                 return -EINVAL;
         }
         option_set(options, i, value, number, &addr);
+        if (command == SLBD_SUPERVISE && (row->commands & DATA) &&
+            pass_on(options, row->name, value) < 0)
+            return -EINVAL;
     }
-    if (options->command == SLBD_CHECK && !options->plane.snapshot_path)
+    return 0;
+}
+
+static int verify_data(const struct slbd_options *options)
+{
+    const struct plane_opts *plane = &options->plane;
+
+    if (options->command == SLBD_CHECK && !plane->snapshot_path)
         return option_wrong("--check", NULL, "needs --snapshot FILE");
-    if (!options->plane.snapshot_path && !options->plane.run_dir && !options->plane.state_path)
+    if (!plane->snapshot_path && !plane->run_dir && !plane->state_path)
         return option_wrong("data", NULL, "needs --snapshot FILE or --run-dir DIR");
+    return 0;
+}
+
+static const struct {
+    const char *name, *alias;
+    enum slbd_command command;
+    const char *doc;
+} commands[] = {
+    {"supervise", NULL, SLBD_SUPERVISE,
+        "runs the control plane and the data plane, and starts anew what dies"},
+    {"control", NULL, SLBD_CONTROL, "runs the control plane: the API, and what users made by it"},
+    {"data", NULL, SLBD_DATA, "runs the data plane: it carries the traffic"},
+    {"node-file", NULL, SLBD_NODE_FILE, "prints the node file with every setting, and exits"},
+    {"version", "--version", SLBD_VERSION, "prints the version"},
+    {"help", "--help", SLBD_HELP, "prints this"},
+};
+
+/* Options alone belong to supervise. */
+static int parse_command(const char *word, enum slbd_command *ret_command)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(commands); i++) {
+        if (strcmp(word, commands[i].name) == 0 ||
+            (commands[i].alias && strcmp(word, commands[i].alias) == 0)) {
+            *ret_command = commands[i].command;
+            return 1;
+        }
+    }
+    if (word[0] != '-')
+        return option_wrong(word, NULL, "there is no such command");
+    *ret_command = SLBD_SUPERVISE;
     return 0;
 }
 
 int options_parse(int argc, char **argv, struct slbd_options *ret_options)
 {
+    int used = 0;
+
     options_default(ret_options);
-    if (argc < 2) {
-        (void)fprintf(stderr, "slbd: which part? the data plane is: slbd data (see slbd --help)\n");
+    if (argc > 1)
+        used = parse_command(argv[1], &ret_options->command);
+    if (used < 0 || parse_options(argc - 1 - used, argv + 1 + used, ret_options) < 0)
         return -EINVAL;
-    }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
-        ret_options->command = SLBD_HELP;
-        return 0;
-    }
-    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "version") == 0) {
-        ret_options->command = SLBD_VERSION;
-        return 0;
-    }
-    if (strcmp(argv[1], "data") != 0)
-        return option_wrong(argv[1], NULL, "this build has only: slbd data");
-    return parse_data(argc - 2, argv + 2, ret_options);
+    if (ret_options->command == SLBD_DATA || ret_options->command == SLBD_CHECK)
+        return verify_data(ret_options);
+    return 0;
 }
 
-void options_help(struct text *out)
+static void help_options(struct text *out, enum slbd_command command, const char *name)
 {
-    text_add(out, SPAN_LIT("usage: slbd data [options]\n\nRuns the data plane.\n\n"));
+    text_addf(out, "\nOptions of %s:\n", name);
     for (unsigned i = 0; i < OPT_COUNT; i++) {
         char left[64];
 
+        if (!(rows[i].commands & 1u << command))
+            continue;
         (void)snprintf(left, sizeof(left), "%s%s%s", rows[i].name, rows[i].value ? " " : "",
             rows[i].value ? rows[i].value : "");
         text_addf(out, "  %-22s %s\n", left, rows[i].doc);
     }
+}
+
+void options_help(struct text *out)
+{
+    text_add(out, SPAN_LIT("usage: slbd [COMMAND] [options]\n\n"));
+    for (unsigned i = 0; i < ARRAY_LEN(commands); i++)
+        text_addf(out, "  %-12s %s\n", commands[i].name, commands[i].doc);
+    text_add(out, SPAN_LIT("\nWithout a command: supervise.\n"));
+    help_options(out, SLBD_SUPERVISE, "supervise");
+    help_options(out, SLBD_CONTROL, "control");
+    help_options(out, SLBD_DATA, "data");
     text_add(out, SPAN_LIT("\nSignals: TERM and INT stop after open requests have ended, and at "
-                           "once when sent again;\nHUP reads the snapshot file again; USR1 opens "
-                           "the access log anew.\n"));
+                           "once when sent again;\nHUP: data reads the snapshot file again; USR1 "
+                           "opens the access log anew.\n"));
 }

@@ -3,12 +3,26 @@
 
 #include "plane/plane.h"
 
-enum slbd_command { SLBD_DATA, SLBD_CHECK, SLBD_HELP, SLBD_VERSION };
+enum slbd_command {
+    SLBD_SUPERVISE,
+    SLBD_CONTROL,
+    SLBD_DATA,
+    SLBD_CHECK, /* data --check */
+    SLBD_NODE_FILE,
+    SLBD_HELP,
+    SLBD_VERSION,
+};
+
+#define OPTIONS_PASSED_MAX 32u
 
 struct slbd_options {
     enum slbd_command command;
+    const char *node_path; /* NULL: defaults */
     struct plane_opts plane;
     uint32_t log_level; /* enum log_level */
+    /* supervise: what is given on to the data process; argv's texts */
+    const char *passed[OPTIONS_PASSED_MAX];
+    unsigned n_passed;
 };
 
 /* Reads argv. Texts stay argv's. Returns 0, or -EINVAL after writing one line to standard error that names the

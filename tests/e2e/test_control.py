@@ -131,6 +131,14 @@ def test_one_error_refuses_the_whole_change(served, http_backend, fields, expect
         get((HOST, good[2]["port"]))
 
 
+def test_names_tell_what_there_is(served):
+    lb, _, _ = served
+    snapshot = lb.control("get snapshot")
+    names = lb.control("get names")
+    assert names["version"] == snapshot["version"]
+    assert sorted(names["names"]) == sorted(f"{r['kind']}/{r['id']}" for r in snapshot["upsert"])
+
+
 def test_all_errors_are_told_at_once(served):
     lb, _, _ = served
     wrong = [listener(f"lsn-bad-{i}", port=free_port(), idle_timeout_ms=-1) for i in range(3)]

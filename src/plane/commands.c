@@ -2,7 +2,7 @@
  *
  *   {"version": V, "upsert": [...], "remove": [...]}   applies a change
  *   replace {...}                                      applies a complete set
- *   get status | health | counters | snapshot
+ *   get status | health | counters | snapshot | names
  *   watch health                                       a line for every change of a server's health
  *
  * Answers are JSON. Lines of one connection are answered in order.
@@ -14,18 +14,18 @@
 
 #include "plane/plane.h"
 
-#define CONTROL_LINE_MAX   (size_t) SNAPSHOT_JSON_MAX
-#define CONTROL_OUTPUT_MAX ((size_t)1 << 30)
+#define COMMAND_LINE_MAX   (size_t) SNAPSHOT_JSON_MAX
+#define COMMAND_OUTPUT_MAX ((size_t)1 << 30)
 
-struct control {
+struct commands {
     struct plane *plane;
     struct acceptor acceptor;
-    struct list conns; /* struct control_conn */
+    struct list conns; /* struct command_conn */
     char *path;        /* owned */
     int fd;
 };
 
-struct control_conn {
+struct command_conn {
     struct conn conn; /* first */
     struct plane *plane;
     struct list link;
@@ -36,16 +36,16 @@ struct control_conn {
     bool closed;
 };
 
-static void control_conn_free(void *arg, void *object)
+static void command_conn_free(void *arg, void *object)
 {
-    struct control_conn *cc = object;
+    struct command_conn *cc = object;
 
     (void)arg;
     text_done(&cc->in);
     free(cc);
 }
 
-static void control_conn_close(struct control_conn *cc)
+static void command_conn_close(struct command_conn *cc)
 {
     struct plane *plane = cc->plane;
 
@@ -55,10 +55,10 @@ static void control_conn_close(struct control_conn *cc)
     list_remove(&cc->link);
     conn_close(&plane->env, &cc->conn);
     if (!cc->busy)
-        engine_defer_free(plane->engine, cc, control_conn_free, NULL);
+        engine_defer_free(plane->engine, cc, command_conn_free, NULL);
 }
 
-static void control_send(struct control_conn *cc, struct text *line)
+static void commands_send(struct command_conn *cc, struct text *line)
 {
     struct conn_env *env = &cc->plane->env;
 
@@ -72,7 +72,7 @@ static void control_send(struct control_conn *cc, struct text *line)
     text_add_char(line, '\n');
     conn_gather(env, &cc->conn, text_span(line));
     if (text_failed(line) || conn_flush(env, &cc->conn) < 0)
-        control_conn_close(cc);
+        command_conn_close(cc);
 }
 
 static void add_errors(struct text *out, const struct errors *errors)
@@ -94,53 +94,53 @@ static void add_errors(struct text *out, const struct errors *errors)
     text_addf(out, "],\"more_errors\":%u", errors->n_dropped);
 }
 
-static void control_pump(struct control_conn *cc);
+static void commands_pump(struct command_conn *cc);
 
-static void control_on_applied(void *arg, uint64_t version, const struct errors *errors)
+static void commands_on_applied(void *arg, uint64_t version, const struct errors *errors)
 {
-    struct control_conn *cc = arg;
+    struct command_conn *cc = arg;
     struct text line;
 
     cc->busy = false;
     if (cc->closed) {
-        engine_defer_free(cc->plane->engine, cc, control_conn_free, NULL);
+        engine_defer_free(cc->plane->engine, cc, command_conn_free, NULL);
         return;
     }
-    text_init(&line, CONTROL_OUTPUT_MAX);
+    text_init(&line, COMMAND_OUTPUT_MAX);
     text_addf(&line, "{\"version\":%llu,\"ok\":%s", (unsigned long long)version,
         errors->n > 0 ? "false," : "true");
     if (errors->n > 0)
         add_errors(&line, errors);
     text_add_char(&line, '}');
-    control_send(cc, &line);
+    commands_send(cc, &line);
     text_done(&line);
     /* The answer may have found the client gone. */
     if (!cc->closed)
         engine_again(cc->plane->engine, &cc->conn.io);
 }
 
-static void control_refuse(struct control_conn *cc, struct span command, const char *rule)
+static void commands_refuse(struct command_conn *cc, struct span command, const char *rule)
 {
     struct errors errors;
     struct text line;
 
     errors_init(&errors, 1);
     errors_add(&errors, "command", "", command, "%s", rule);
-    text_init(&line, CONTROL_OUTPUT_MAX);
+    text_init(&line, COMMAND_OUTPUT_MAX);
     text_add(&line, SPAN_LIT("{\"ok\":false,"));
     add_errors(&line, &errors);
     text_add_char(&line, '}');
-    control_send(cc, &line);
+    commands_send(cc, &line);
     text_done(&line);
     errors_done(&errors);
 }
 
-static void control_get(struct control_conn *cc, struct span what)
+static void commands_get(struct command_conn *cc, struct span what)
 {
     struct plane *plane = cc->plane;
     struct text line;
 
-    text_init(&line, CONTROL_OUTPUT_MAX);
+    text_init(&line, COMMAND_OUTPUT_MAX);
     if (span_eq(what, SPAN_LIT("status")))
         plane_write_status(plane, &line);
     else if (span_eq(what, SPAN_LIT("health")))
@@ -149,29 +149,31 @@ static void control_get(struct control_conn *cc, struct span what)
         plane_write_counters(plane, &line);
     else if (span_eq(what, SPAN_LIT("snapshot")))
         builder_encode(plane->builder, &line);
+    else if (span_eq(what, SPAN_LIT("names")))
+        builder_encode_names(plane->builder, &line);
     if (line.len > 0)
-        control_send(cc, &line);
+        commands_send(cc, &line);
     else
-        control_refuse(cc, what, "get knows status, health, counters and snapshot");
+        commands_refuse(cc, what, "get knows status, health, counters, snapshot and names");
     text_done(&line);
 }
 
-static void control_watch(struct control_conn *cc, struct span what)
+static void commands_watch(struct command_conn *cc, struct span what)
 {
     struct text line;
 
     if (!span_eq(what, SPAN_LIT("health"))) {
-        control_refuse(cc, what, "watch knows health");
+        commands_refuse(cc, what, "watch knows health");
         return;
     }
     cc->watches = true;
     text_init(&line, 64);
     text_add(&line, SPAN_LIT("{\"ok\":true}"));
-    control_send(cc, &line);
+    commands_send(cc, &line);
     text_done(&line);
 }
 
-static void control_execute(struct control_conn *cc, struct span line)
+static void commands_execute(struct command_conn *cc, struct span line)
 {
     struct plane *plane = cc->plane;
     struct span command = span_trim(line);
@@ -182,19 +184,19 @@ static void control_execute(struct control_conn *cc, struct span line)
         bool whole = command.ptr[0] != '{';
 
         cc->busy = true;
-        plane_apply(plane, whole ? span_from(command, 8) : command, whole, control_on_applied, cc);
+        plane_apply(plane, whole ? span_from(command, 8) : command, whole, commands_on_applied, cc);
     } else if (span_starts_with(command, SPAN_LIT("get "))) {
-        control_get(cc, span_trim(span_from(command, 4)));
+        commands_get(cc, span_trim(span_from(command, 4)));
     } else if (span_starts_with(command, SPAN_LIT("watch "))) {
-        control_watch(cc, span_trim(span_from(command, 6)));
+        commands_watch(cc, span_trim(span_from(command, 6)));
     } else {
-        control_refuse(
+        commands_refuse(
             cc, command, "a line is a change in JSON, or begins with replace, get or watch");
     }
 }
 
 /* Takes complete lines off the front. */
-static void control_lines(struct control_conn *cc)
+static void commands_lines(struct command_conn *cc)
 {
     size_t at = 0;
 
@@ -209,7 +211,7 @@ static void control_lines(struct control_conn *cc)
         }
         cc->scanned = 0;
         at += newline + 1;
-        control_execute(cc, (struct span){rest.ptr, newline});
+        commands_execute(cc, (struct span){rest.ptr, newline});
     }
     if (at > 0 && at <= cc->in.len) {
         memmove(cc->in.ptr, cc->in.ptr + at, cc->in.len - at);
@@ -217,61 +219,61 @@ static void control_lines(struct control_conn *cc)
     }
 }
 
-static void control_pump(struct control_conn *cc)
+static void commands_pump(struct command_conn *cc)
 {
     struct conn_env *env = &cc->plane->env;
 
-    control_lines(cc);
+    commands_lines(cc);
     while (!cc->closed && !cc->busy && cc->conn.io.readable && !cc->conn.read_eof) {
         ssize_t n = conn_read(env, &cc->conn, env->scratch, CONN_SCRATCH_BYTES);
 
         if (n == -EAGAIN)
             return;
         if (n <= 0) {
-            control_conn_close(cc);
+            command_conn_close(cc);
             return;
         }
         text_add(&cc->in, (struct span){env->scratch, (size_t)n});
         if (text_failed(&cc->in)) {
-            control_refuse(cc, (struct span){0}, "a line is at most 256 MiB");
-            control_conn_close(cc);
+            commands_refuse(cc, (struct span){0}, "a line is at most 256 MiB");
+            command_conn_close(cc);
             return;
         }
-        control_lines(cc);
+        commands_lines(cc);
     }
 }
 
-static void control_on_ready(struct engine *engine, struct engine_io *io)
+static void commands_on_ready(struct engine *engine, struct engine_io *io)
 {
-    struct control_conn *cc = container_of(io, struct control_conn, conn.io);
+    struct command_conn *cc = container_of(io, struct command_conn, conn.io);
 
     (void)engine;
     if (io->failed ||
         (io->writable && cc->conn.out_bytes > 0 && conn_flush(&cc->plane->env, &cc->conn) < 0)) {
-        control_conn_close(cc);
+        command_conn_close(cc);
         return;
     }
-    control_pump(cc);
+    commands_pump(cc);
 }
 
-static void control_accept(void *arg, struct acceptor *acceptor, int fd, const struct addr *peer)
+static void commands_accept(void *arg, struct acceptor *acceptor, int fd, const struct addr *peer)
 {
-    struct control *control = arg;
-    struct control_conn *cc = base_zalloc(sizeof(*cc));
+    struct commands *commands = arg;
+    struct command_conn *cc = base_zalloc(sizeof(*cc));
 
     (void)acceptor;
     (void)peer;
-    cc->plane = control->plane;
-    text_init(&cc->in, CONTROL_LINE_MAX);
-    if (conn_open(&control->plane->env, &cc->conn, fd, &transport_plain, control_on_ready) < 0) {
-        control_conn_free(NULL, cc);
+    cc->plane = commands->plane;
+    text_init(&cc->in, COMMAND_LINE_MAX);
+    if (conn_open(&commands->plane->env, &cc->conn, fd, &transport_plain, commands_on_ready) < 0) {
+        command_conn_free(NULL, cc);
         return;
     }
     cc->conn.io.readable = false; /* its first line is an event */
-    list_add_back(&control->conns, &cc->link);
+    list_add_back(&commands->conns, &cc->link);
 }
 
-static int control_listen(const char *path)
+static int commands_listen(const char *path)
 {
     struct sockaddr_un sa = {.sun_family = AF_UNIX};
     int fd;
@@ -294,42 +296,42 @@ static int control_listen(const char *path)
     return fd;
 }
 
-struct control *control_new(struct plane *plane, const char *path)
+struct commands *commands_new(struct plane *plane, const char *path)
 {
-    struct control *control = base_zalloc(sizeof(*control));
+    struct commands *commands = base_zalloc(sizeof(*commands));
 
-    control->plane = plane;
-    control->path = base_strdup(path);
-    list_init(&control->conns);
-    control->fd = control_listen(path);
-    if (control->fd < 0 || acceptor_start(&control->acceptor, plane->engine, control->fd,
-                               control_accept, control) < 0) {
-        free(control->path);
-        free(control);
+    commands->plane = plane;
+    commands->path = base_strdup(path);
+    list_init(&commands->conns);
+    commands->fd = commands_listen(path);
+    if (commands->fd < 0 || acceptor_start(&commands->acceptor, plane->engine, commands->fd,
+                                commands_accept, commands) < 0) {
+        free(commands->path);
+        free(commands);
         return NULL;
     }
-    return control;
+    return commands;
 }
 
-struct control *control_free(struct control *control)
+struct commands *commands_free(struct commands *commands)
 {
-    if (!control)
+    if (!commands)
         return NULL;
-    acceptor_stop(&control->acceptor);
-    list_foreach_safe (it, &control->conns)
-        control_conn_close(container_of(it, struct control_conn, link));
-    close(control->fd);
-    free(control->path);
-    free(control);
+    acceptor_stop(&commands->acceptor);
+    list_foreach_safe (it, &commands->conns)
+        command_conn_close(container_of(it, struct command_conn, link));
+    close(commands->fd);
+    free(commands->path);
+    free(commands);
     return NULL;
 }
 
-void control_health_event(struct control *control, const struct health_event *event)
+void commands_health_event(struct commands *commands, const struct health_event *event)
 {
     static const char *const names[] = {"off", "unknown", "up", "down"};
 
-    list_foreach_safe (it, &control->conns) {
-        struct control_conn *cc = container_of(it, struct control_conn, link);
+    list_foreach_safe (it, &commands->conns) {
+        struct command_conn *cc = container_of(it, struct command_conn, link);
         struct text line;
 
         if (!cc->watches)
@@ -341,7 +343,7 @@ void control_health_event(struct control *control, const struct health_event *ev
         text_add_json(&line, span_of(event->server->id));
         text_addf(&line, ",\"before\":\"%s\",\"after\":\"%s\",\"why\":\"%s\",\"status\":%u}",
             names[event->before], names[event->after], event->why, event->status);
-        control_send(cc, &line);
+        commands_send(cc, &line);
         text_done(&line);
     }
 }

@@ -1,0 +1,28 @@
+/* The control process. */
+#include "control/control.h"
+
+#include "slbd/parts.h"
+
+static void on_signal(void *arg, uint32_t signal)
+{
+    if (signal == SIGTERM || signal == SIGINT)
+        control_stop(arg);
+}
+
+int control_main(const struct node_conf *node, const sigset_t *set)
+{
+    struct signals signals = {0};
+    struct control *control = control_new(node);
+    int r;
+
+    if (!control)
+        return 1;
+    r = signals_open(&signals, control->engine, set, on_signal, control);
+    if (r == 0)
+        r = control_run(control);
+    if (r < 0)
+        log_line(LOG_ERROR, "the control process ends: %s", strerrordesc_np(-r));
+    signals_close(&signals);
+    control_free(control);
+    return r < 0 ? 1 : 0;
+}

@@ -1,0 +1,253 @@
+"""The processes of a node: whichever dies, traffic goes on, and what was made through the API comes back."""
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+import lib
+from clb import Clb, server
+from lib import get, wait_for
+
+
+@pytest.fixture
+def site(new_node, backends):
+    """A node with one HTTP listener: (node, its Clb, instance, address)."""
+    node = new_node()
+    clb = Clb(node)
+    one = backends.http(name="ECS01")
+    instance, address = clb.instance()
+    group = clb.group(instance, server(one))
+    clb.listener("http", instance, 8080, VServerGroupId=group)
+    return node, clb, instance, (address, 8080)
+
+
+class Load:
+    """Requests one after another, each on a connection of its own, until the block ends. Every one must succeed."""
+
+    def __init__(self, addr):
+        self.addr = addr
+        self.n = 0
+        self.problems = []
+        self.stopping = False
+
+    def __enter__(self):
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
+        return self
+
+    def _run(self):
+        while not self.stopping:
+            try:
+                answer = get(self.addr)
+                if answer.status != 200:
+                    self.problems.append(answer.status)
+            except OSError as e:
+                self.problems.append(repr(e))
+            self.n += 1
+
+    def more(self, n=20):
+        target = self.n + n
+        wait_for(lambda: self.n >= target, f"{n} more requests", 20)
+
+    def __exit__(self, *_):
+        self.stopping = True
+        self.thread.join(20)
+        assert not self.problems, self.problems[:5]
+
+
+def requests_counted(node):
+    counters = node.data("get counters")
+    return sum(listener["requests"] for listener in counters["listeners"])
+
+
+def is_alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_control_killed_traffic_and_counters_go_on(site):
+    node, clb, instance, addr = site
+    with Load(addr) as load:
+        load.more()
+        before = requests_counted(node)
+        data = node.child("data")
+        changes = node.data("get status")["changes"]
+        node.kill_child("control")
+        load.more()
+        wait_for(lambda: lib.accepts(node.addr), "the API is back", 10)
+        assert clb.attribute("http", instance, 8080)["ListenerPort"] == 8080
+        load.more()
+    assert node.child("data") == data
+    assert requests_counted(node) > before + 20
+    status = node.call("OpenSlb", "GetNodeStatus")
+    wait_for(lambda: node.call("OpenSlb", "GetNodeStatus")["DataPlane"].get("Connected"), "reconciled", 10)
+    # What is there already is not built anew: at most the message that found nothing to change.
+    assert node.data("get status")["changes"] <= changes + 2, status
+    clb.set_listener("http", instance, 8080, Description="changed-after-the-restart")
+
+
+def test_changes_made_while_the_data_plane_is_away_arrive(site, backends):
+    node, clb, instance, addr = site
+    two = backends.http(name="ECS02")
+    os.kill(node.child("data"), signal.SIGSTOP)
+    stopped = node.child("data")
+    group = clb.group(instance, server(two))
+    clb.call("SetLoadBalancerHTTPListenerAttribute", LoadBalancerId=instance, ListenerPort=8080, VServerGroupId=group)
+    assert clb.attribute("http", instance, 8080)["Status"] != "running"
+    os.kill(stopped, signal.SIGKILL)
+    wait_for(lambda: node.child("data") not in (None, stopped), "a new data process", 10)
+    clb.wait_status("http", instance, 8080)
+    wait_for(lambda: lib.accepts(addr), "the listener is back", 10)
+    assert get(addr).body == b"ECS02\n"
+
+
+def test_data_killed_comes_back_with_its_configuration(site):
+    node, clb, instance, addr = site
+    assert get(addr).status == 200
+    node.kill_child("data")
+    wait_for(lambda: lib.accepts(addr), "the listener is back", 10)
+    assert get(addr).status == 200
+    clb.wait_status("http", instance, 8080)
+
+
+def test_data_starts_without_control(site):
+    """The set in force is kept beside the store: a data plane alone serves it."""
+    node, _, _, addr = site
+    path = node.state_dir / "data.json"
+    wait_for(lambda: path.exists() and "8080" in path.read_text(), "the set is on disk", 5)
+    os.kill(node.child("control"), signal.SIGSTOP)
+    node.kill_child("data")
+    wait_for(lambda: lib.accepts(addr), "the listener is back", 10)
+    assert get(addr).status == 200
+    os.kill(node.child("control"), signal.SIGCONT)
+
+
+def test_supervisor_killed_data_lives_on_and_is_taken_over(site):
+    node, clb, instance, addr = site
+    data, control = node.child("data"), node.child("control")
+    with Load(addr) as load:
+        load.more()
+        os.kill(node.process.pid, signal.SIGKILL)
+        node.process.wait(10)
+        wait_for(lambda: not is_alive(control), "the control process ends with its supervisor", 10)
+        load.more()
+        assert is_alive(data)
+        node.start()
+        new = wait_for(lambda: node.child("data"), "a new data process", 10)
+        assert new != data
+        wait_for(lambda: not is_alive(data), "the old data process has let go", 20)
+        load.more()
+    clb.wait_status("http", instance, 8080)
+    assert "hand-over: done" in node.stderr()
+
+
+def test_a_second_supervisor_is_turned_away(site):
+    node, _, _, addr = site
+    data = node.child("data")
+    second = subprocess.run(
+        [lib.SLBD_BIN, "supervise", "--node", str(node.conf_path)], capture_output=True, text=True, timeout=20
+    )
+    assert second.returncode == 1
+    assert "another slbd supervises" in second.stderr
+    assert node.child("data") == data and get(addr).status == 200
+
+
+def test_orderly_stop_finishes_the_request_in_progress(new_node, backends):
+    node = new_node()
+    clb = Clb(node)
+
+    def slow(_request):
+        time.sleep(1)
+        return lib.e2e.response(b"late\n")
+
+    instance, address = clb.instance()
+    clb.listener("http", instance, 8080, VServerGroupId=clb.group(instance, server(backends.http(slow))))
+    answers = []
+    thread = threading.Thread(target=lambda: answers.append(get((address, 8080)).body))
+    thread.start()
+    wait_for(lambda: node.data("get counters")["servers"][0]["inflight"] > 0, "the request is with its server")
+    node.process.send_signal(signal.SIGTERM)
+    thread.join(10)
+    assert answers == [b"late\n"]
+    assert node.process.wait(10) == 0
+    node.start()
+
+
+def test_what_cannot_be_bound_is_told_word_for_word_and_mended(site):
+    """A port that another program has: the resource says so; when the program goes, nobody needs to do anything."""
+    node, clb, instance, (address, _) = site
+    with socket.socket() as other:
+        other.bind((address, 8090))
+        other.listen()
+        group = clb.call("DescribeVServerGroups", LoadBalancerId=instance)["VServerGroups"]["VServerGroup"][0]
+        clb.listener("http", instance, 8090, start=False, VServerGroupId=group["VServerGroupId"])
+        clb.call("StartLoadBalancerListener", LoadBalancerId=instance, ListenerPort=8090, ListenerProtocol="http")
+        wait_for(lambda: refusals(node), "the refusal is stored", 10)
+        assert refusals(node) == [f"bind {address}:8090 cannot be bound: Address already in use"]
+        # Everything else goes on.
+        assert get((address, 8080)).status == 200
+        clb.set_listener("http", instance, 8080, Description="still-changes")
+    clb.set_listener("http", instance, 8090, Description="tried-again")
+    wait_for(lambda: lib.accepts((address, 8090)), "the listener serves", 10)
+    wait_for(lambda: not refusals(node), "the refusal is gone", 10)
+
+
+def test_port_below_1024_without_privilege_says_so(new_node, backends):
+    """The kernel's own words reach the resource, with the address."""
+    first_free = int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text())
+    wrapper = ()
+    if os.geteuid() == 0:
+        wrapper = ("setpriv", "--bounding-set=-net_bind_service", "--inh-caps=-net_bind_service")
+    node = new_node(wrapper=wrapper)
+    clb = Clb(node)
+    instance, address = clb.instance()
+    group = clb.group(instance, server(backends.http(name="ECS01")))
+    clb.listener("http", instance, 80, start=False, VServerGroupId=group)
+    clb.call("StartLoadBalancerListener", LoadBalancerId=instance, ListenerPort=80, ListenerProtocol="http")
+    if first_free <= 80:
+        clb.wait_status("http", instance, 80)  # this machine lets everybody have it
+        return
+    wait_for(lambda: refusals(node), "the refusal is stored", 10)
+    assert refusals(node) == [f"bind {address}:80 cannot be bound: Permission denied"]
+
+
+def refusals(node):
+    return [r["Reason"] for r in node.call("OpenSlb", "ListRefusals")["Refusals"]]
+
+
+def test_metrics_of_the_data_plane(site):
+    node, _, _, addr = site
+    get(addr)
+    with urllib.request.urlopen(f"http://127.0.0.1:{node.admin_port}/metrics", timeout=10) as answer:
+        assert b"openslb_" in answer.read()
+
+
+def test_node_file_of_the_docs_is_what_slbd_prints():
+    """Comments tell limits, defaults and meanings; values depend on who runs it."""
+    printed = subprocess.run([lib.SLBD_BIN, "node-file"], capture_output=True, text=True, check=True).stdout
+    written = (lib.ROOT / "docs/node.ini").read_text()
+
+    def fixed(text):
+        return [line for line in text.splitlines() if line.startswith(("#", "["))]
+
+    assert fixed(printed) == fixed(written)
+
+
+def test_wrong_node_file_is_refused_with_line_and_rule(tmp_path):
+    path = tmp_path / "node.ini"
+    path.write_text("[api]\nlisten = 0.0.0.0:9080\n[node]\ncolour = red\n")
+    for command in ("supervise", "control", "node-file"):
+        done = subprocess.run([lib.SLBD_BIN, command, "--node", str(path)], capture_output=True, text=True, timeout=20)
+        assert done.returncode == 2
+        assert f'{path}:2: listen: "0.0.0.0:9080": must be a loopback address' in done.stderr
+        assert "needs TLS, which is not built yet" in done.stderr
+        assert f'{path}:4: colour: "red": there is no such setting in this section' in done.stderr
