@@ -91,7 +91,7 @@ static int make_plan(const struct client *client, const struct request *request,
     const json_t *desired, json_t **ret_steps, json_t **ret_ids)
 {
     char error[MANIFEST_ERROR_MAX];
-    json_t *actual, *ids;
+    json_t *actual = NULL, *ids = NULL;
     int status;
     int r;
 
@@ -146,14 +146,14 @@ static int call(const struct client *client, const struct openapi_operation *op,
 /* The id of what was made: a member of the answer, or of the first element of its only list. */
 static json_t *id_in(const json_t *answer, const char *name)
 {
-    void *iter = json_object_iter((json_t *)(uintptr_t)answer);
+    void *iter = json_object_iter(json_loose(answer));
     json_t *id = json_object_get(answer, name);
 
-    for (; !id && iter; iter = json_object_iter_next((json_t *)(uintptr_t)answer, iter)) {
+    for (; !id && iter; iter = json_object_iter_next(json_loose(answer), iter)) {
         const json_t *list = json_object_iter_value(iter);
 
         if (json_is_object(list))
-            list = json_object_iter_value(json_object_iter((json_t *)(uintptr_t)list));
+            list = json_object_iter_value(json_object_iter(json_loose(list)));
         id = json_object_get(json_array_get(list, 0), name);
     }
     return id;
@@ -238,9 +238,10 @@ static int ask(size_t n)
 
 static int run(const struct client *client, const struct request *request, bool is_diff)
 {
-    json_t *desired, *steps, *ids;
+    json_t *desired = NULL, *steps = NULL, *ids = NULL;
     int status;
 
+    assert(request->path);
     status = read_manifest(request->path, &desired);
     if (status != CLI_OK)
         return status;

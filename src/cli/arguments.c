@@ -78,10 +78,10 @@ static int add_value(const struct target *target, const struct openapi_field *fi
 static int add_members(const struct target *target, const struct openapi_field *parent,
     struct span path, const json_t *object)
 {
-    void *iter = json_object_iter((json_t *)(uintptr_t)object);
+    void *iter = json_object_iter(json_loose(object));
     int r = 0;
 
-    for (; r == 0 && iter; iter = json_object_iter_next((json_t *)(uintptr_t)object, iter)) {
+    for (; r == 0 && iter; iter = json_object_iter_next(json_loose(object), iter)) {
         struct span key = span_of(json_object_iter_key(iter));
         const struct openapi_field *field = find_field(parent, key);
         struct text name;
@@ -194,14 +194,16 @@ static int add_compound(const struct target *target, const struct openapi_field 
 int argument_add(const struct openapi_operation *op, struct params *params, struct span name,
     struct span value, char error[ARGUMENT_ERROR_MAX])
 {
-    struct target target = {op, params, error};
+    struct target target = {.op = op, .params = params};
     const struct openapi_field *field = NULL;
     bool is_element = false;
     struct text path;
     int r;
 
+    target.error = error;
     text_init(&path, SIZE_MAX);
     r = resolve(&target, name, &path, &field, &is_element);
+    assert(r < 0 || field);
     if (r == 0 && !field->is_json && (field->type == OPENAPI_STRUCT || field->is_list) &&
         !(is_element && field->type != OPENAPI_STRUCT))
         r = add_compound(&target, field, is_element, text_span(&path), value);
@@ -214,8 +216,9 @@ int argument_add(const struct openapi_operation *op, struct params *params, stru
 int argument_add_json(const struct openapi_operation *op, struct params *params,
     const json_t *object, char error[ARGUMENT_ERROR_MAX])
 {
-    struct target target = {op, params, error};
+    struct target target = {.op = op, .params = params};
 
+    target.error = error;
     if (!json_is_object(object))
         return fail(&target, "the JSON must be a structure whose members are parameters");
     return add_members(&target, &op->in, (struct span){NULL, 0}, object);

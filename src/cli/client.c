@@ -347,7 +347,7 @@ int client_list(const struct client *client, const char *product, const char *op
             break;
         elements = list_of(answer, list);
         if (json_is_array(elements))
-            (void)json_array_extend(all, (json_t *)(uintptr_t)elements);
+            (void)json_array_extend(all, json_loose(elements));
         /* an empty page ends it, whatever it says */
         more = json_array_size(all) > n && next_page(op, answer, json_array_size(all), ask);
         json_decref(answer);

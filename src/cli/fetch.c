@@ -4,6 +4,7 @@
 
 #define CONNECT_TIMEOUT_MS 5000L
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is libcurl's */
 static size_t on_body(char *ptr, size_t size, size_t n, void *answer)
 {
     text_add(answer, (struct span){ptr, size * n});

@@ -134,7 +134,7 @@ static int check_zoned(const struct client *client, const char *product, json_t 
     return worst;
 }
 
-static int collect(const struct client *client, json_t *rows)
+static int check_all_clb(const struct client *client, json_t *rows)
 {
     const json_t *instance;
     json_t *list;
@@ -142,19 +142,25 @@ static int collect(const struct client *client, json_t *rows)
     int worst;
 
     worst = client_list(client, "Slb", "DescribeLoadBalancers", "LoadBalancers", NULL, &list);
-    if (worst == CLI_OK) {
-        json_array_foreach (list, i, instance) {
-            const char *id = json_string_value(json_object_get(instance, "LoadBalancerId"));
+    if (worst != CLI_OK)
+        return worst;
+    json_array_foreach (list, i, instance) {
+        const char *id = json_string_value(json_object_get(instance, "LoadBalancerId"));
 
-            if (id && worst != CLI_UNREACHABLE)
-                worst = MAX(worst, check_clb(client, id, rows));
-        }
-        json_decref(list);
+        if (id && worst != CLI_UNREACHABLE)
+            worst = MAX(worst, check_clb(client, id, rows));
     }
-    if (worst != CLI_UNREACHABLE)
-        worst = MAX(worst, check_zoned(client, "alb", rows));
-    if (worst != CLI_UNREACHABLE)
-        worst = MAX(worst, check_zoned(client, "nlb", rows));
+    json_decref(list);
+    return worst;
+}
+
+static int collect(const struct client *client, json_t *rows)
+{
+    static const char *const zoned[] = {"alb", "nlb"};
+    int worst = check_all_clb(client, rows);
+
+    for (size_t i = 0; i < ARRAY_LEN(zoned) && worst != CLI_UNREACHABLE; i++)
+        worst = MAX(worst, check_zoned(client, zoned[i], rows));
     return worst;
 }
 

@@ -17,8 +17,6 @@
  * a plain @. Nothing here talks to a node: manifest_state.c reads it and apply.c does the steps. */
 #pragma once
 
-#include <jansson.h>
-
 #include "openapi/params.h"
 
 #define MANIFEST_ERROR_MAX 1024u
@@ -29,9 +27,9 @@ struct manifest_kind {
     const char *word;        /* "listeners" */
     const char *noun;        /* "listener" */
     int parent;              /* index in manifest_kinds; -1: none */
+    bool id_is_key;          /* the first key is the id */
     const char *keys[2];     /* members that name one among its siblings; the second may be NULL */
     const char *id;          /* its id, in requests and answers */
-    bool id_is_key;          /* the first key is the id */
     const char *constant[2]; /* a parameter and its value in all its requests, or NULL */
     const char *create;
     const char *wrap;  /* the parameter of create that is a list with the new one; NULL: none */

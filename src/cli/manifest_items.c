@@ -55,10 +55,10 @@ static json_t *with_references(
 static json_t *object_with_references(
     const struct manifest_kind *kind, const char *path, const json_t *value)
 {
-    void *iter = json_object_iter((json_t *)(uintptr_t)value);
+    void *iter = json_object_iter(json_loose(value));
     json_t *copy = json_object();
 
-    for (; iter; iter = json_object_iter_next((json_t *)(uintptr_t)value, iter))
+    for (; iter; iter = json_object_iter_next(json_loose(value), iter))
         (void)json_object_set_new(copy, json_object_iter_key(iter),
             with_references(kind, path, json_object_iter_value(iter)));
     return copy;
@@ -97,7 +97,7 @@ static int check_item(struct loader *loader, const struct manifest_kind *kind, c
     int r;
 
     if (servers && openapi_field_find(&op->in, span_of(kind->servers.member)))
-        (void)json_object_set(body, kind->servers.member, (json_t *)(uintptr_t)servers);
+        (void)json_object_set(body, kind->servers.member, json_loose(servers));
     in = kind->wrap ? json_pack("{s:[o]}", kind->wrap, body) : body;
     manifest_context(in, op, item, loader->parents, loader->n_parents, false);
     r = params_check(op, in, &checked, &error);
@@ -109,7 +109,7 @@ static int check_item(struct loader *loader, const struct manifest_kind *kind, c
         return r;
     op = manifest_operation(kind, kind->servers.add);
     in = json_object();
-    (void)json_object_set(in, kind->servers.member, (json_t *)(uintptr_t)servers);
+    (void)json_object_set(in, kind->servers.member, json_loose(servers));
     manifest_context(in, op, item, loader->parents, loader->n_parents, true);
     if (json_array_size(servers) > 0 && params_check(op, in, &checked, &error) < 0)
         r = fail(loader, "%s: %s", path_of(item), error.message);
@@ -136,10 +136,10 @@ static bool is_child_word(int kind, const char *word)
 static json_t *take_body(int number, const char *path, const json_t *given, json_t *item)
 {
     const struct manifest_kind *kind = &manifest_kinds[number];
-    void *iter = json_object_iter((json_t *)(uintptr_t)given);
+    void *iter = json_object_iter(json_loose(given));
     json_t *body = json_object();
 
-    for (; iter; iter = json_object_iter_next((json_t *)(uintptr_t)given, iter)) {
+    for (; iter; iter = json_object_iter_next(json_loose(given), iter)) {
         const char *name = json_object_iter_key(iter);
         json_t *value;
 
@@ -223,12 +223,12 @@ static int load_children(struct loader *loader, int parent, const json_t *given,
 static int load_folder(
     struct loader *loader, const char *folder, const json_t *given, json_t *items)
 {
-    void *iter = json_object_iter((json_t *)(uintptr_t)given);
+    void *iter = json_object_iter(json_loose(given));
     bool is_product = false;
 
     if (!json_is_object(given))
         return fail(loader, "%s must have kinds of resources", folder);
-    for (; iter; iter = json_object_iter_next((json_t *)(uintptr_t)given, iter)) {
+    for (; iter; iter = json_object_iter_next(json_loose(given), iter)) {
         const json_t *list = json_object_iter_value(iter);
         const json_t *element;
         unsigned kind = 0;
@@ -260,11 +260,12 @@ static int load_folder(
 int manifest_items(const json_t *manifest, json_t **ret_items, char error[MANIFEST_ERROR_MAX])
 {
     static const char *const folders[] = {"alb", "nlb", "clb"};
-    struct loader loader = {.error = error};
+    struct loader loader = {.n_parents = 0};
     json_t *items = json_array();
     size_t n_found = 0;
     int r = 0;
 
+    loader.error = error;
     for (size_t i = 0; r == 0 && i < ARRAY_LEN(folders); i++) {
         const json_t *folder = json_object_get(manifest, folders[i]);
 

@@ -127,23 +127,25 @@ const struct openapi_operation *manifest_operation(
     return op;
 }
 
+static void add_key(struct text *out, const json_t *value)
+{
+    if (json_is_integer(value))
+        text_add_i64(out, json_integer_value(value));
+    else if (json_is_string(value))
+        text_add(out, span_of(json_string_value(value)));
+}
+
 void manifest_key(const struct manifest_kind *kind, const json_t *body, char buf[MANIFEST_KEY_MAX])
 {
-    size_t n = 0;
+    struct text text;
 
-    for (size_t i = 0; i < ARRAY_LEN(kind->keys) && kind->keys[i]; i++) {
-        const json_t *value = json_object_get(body, kind->keys[i]);
-        const char *space = i > 0 ? " " : "";
-        int len;
-
-        if (json_is_integer(value))
-            len = snprintf(buf + n, MANIFEST_KEY_MAX - n, "%s%" JSON_INTEGER_FORMAT, space,
-                json_integer_value(value));
-        else
-            len = snprintf(buf + n, MANIFEST_KEY_MAX - n, "%s%s", space,
-                json_is_string(value) ? json_string_value(value) : "");
-        n = MIN(n + (size_t)MAX(len, 0), (size_t)MANIFEST_KEY_MAX - 1);
+    text_init_fixed(&text, buf, MANIFEST_KEY_MAX - 1);
+    add_key(&text, json_object_get(body, kind->keys[0]));
+    if (kind->keys[1]) {
+        text_add_char(&text, ' ');
+        add_key(&text, json_object_get(body, kind->keys[1]));
     }
+    buf[text.len] = '\0';
 }
 
 /* --- references ---------------------------------------------------------------------------- */
@@ -188,8 +190,8 @@ json_t *manifest_resolve(const json_t *value, const json_t *ids, const char **re
     if (!json_is_object(value))
         return json_deep_copy(value);
     copy = json_object();
-    iter = json_object_iter((json_t *)(uintptr_t)value);
-    for (; iter; iter = json_object_iter_next((json_t *)(uintptr_t)value, iter)) {
+    iter = json_object_iter(json_loose(value));
+    for (; iter; iter = json_object_iter_next(json_loose(value), iter)) {
         json_t *resolved = manifest_resolve(json_object_iter_value(iter), ids, ret_missing);
 
         if (!resolved) {

@@ -185,9 +185,10 @@ static int read_stream(struct reader *reader, json_t **ret_json)
 
 static int parse_yaml(struct span text, json_t **ret_json, char error[MANIFEST_ERROR_MAX])
 {
-    struct reader reader = {.error = error};
+    struct reader reader = {.depth = 0};
     int r;
 
+    reader.error = error;
     if (!yaml_parser_initialize(&reader.parser))
         return -ENOMEM;
     yaml_parser_set_input_string(

@@ -46,7 +46,7 @@ static bool has_all(const json_t *actual, const json_t *desired);
 /* Each desired element has one of its own among the actual, in whatever order. */
 static bool array_has_all(const json_t *actual, const json_t *desired)
 {
-    json_t *left = json_copy((json_t *)(uintptr_t)actual);
+    json_t *left = json_copy(json_loose(actual));
     bool all = json_array_size(actual) == json_array_size(desired);
     const json_t *element;
     size_t i;
@@ -76,8 +76,8 @@ static bool has_all(const json_t *actual, const json_t *desired)
     if (!json_is_object(desired))
         return !json_is_array(actual) && !json_is_object(actual) && actual &&
                strcasecmp(scalar_text(actual, a), scalar_text(desired, b)) == 0;
-    iter = json_object_iter((json_t *)(uintptr_t)desired);
-    for (; iter; iter = json_object_iter_next((json_t *)(uintptr_t)desired, iter)) {
+    iter = json_object_iter(json_loose(desired));
+    for (; iter; iter = json_object_iter_next(json_loose(desired), iter)) {
         if (!has_all(
                 json_object_get(actual, json_object_iter_key(iter)), json_object_iter_value(iter)))
             return false;
@@ -243,13 +243,13 @@ static void plan_servers(struct planner *planner, const json_t *item, const json
         const json_t *before = find_server(there, server);
 
         if (!before)
-            (void)json_array_append(to_add, (json_t *)(uintptr_t)server);
+            (void)json_array_append(to_add, json_loose(server));
         else if (!is_as_desired(planner, before, server))
-            (void)json_array_append(to_update, (json_t *)(uintptr_t)server);
+            (void)json_array_append(to_update, json_loose(server));
     }
     json_array_foreach (there, i, server) {
         if (desired && planner->prune && !find_server(desired, server))
-            (void)json_array_append(to_remove, (json_t *)(uintptr_t)server);
+            (void)json_array_append(to_remove, json_loose(server));
     }
     add_server_steps(planner, planner->steps, "add servers to", item, kind->servers.add, to_add);
     add_server_steps(
@@ -292,10 +292,10 @@ static json_t *find_changes(const struct planner *planner, const json_t *item, c
     const struct openapi_field *shown = shown_fields(kind);
     const json_t *before = json_object_get(actual, "body");
     const json_t *body = json_object_get(item, "body");
-    void *iter = json_object_iter((json_t *)(uintptr_t)body);
+    void *iter = json_object_iter(json_loose(body));
     json_t *changes = json_object();
 
-    for (; iter; iter = json_object_iter_next((json_t *)(uintptr_t)body, iter)) {
+    for (; iter; iter = json_object_iter_next(json_loose(body), iter)) {
         const char *name = json_object_iter_key(iter);
         json_t *desired = json_object_iter_value(iter);
 
@@ -313,10 +313,10 @@ static json_t *update_parameters(
     struct planner *planner, const json_t *item, const struct openapi_operation *op)
 {
     const json_t *body = json_object_get(item, "body");
-    void *iter = json_object_iter((json_t *)(uintptr_t)body);
+    void *iter = json_object_iter(json_loose(body));
     json_t *in = context_of(planner, op, item, true);
 
-    for (; iter; iter = json_object_iter_next((json_t *)(uintptr_t)body, iter)) {
+    for (; iter; iter = json_object_iter_next(json_loose(body), iter)) {
         if (openapi_field_find(&op->in, span_of(json_object_iter_key(iter))))
             (void)json_object_set(in, json_object_iter_key(iter), json_object_iter_value(iter));
     }
@@ -363,13 +363,14 @@ static void plan_remove(struct planner *planner, const json_t *actual)
 
 /* --- all ----------------------------------------------------------------------------------- */
 
-static const json_t *find_item(const json_t *items, const json_t *like)
+/* Of the same path. */
+static const json_t *find_item(const json_t *among, const json_t *wanted)
 {
     const json_t *item;
     size_t i;
 
-    json_array_foreach (items, i, item) {
-        if (strcmp(text_of(item, "path"), text_of(like, "path")) == 0)
+    json_array_foreach (among, i, item) {
+        if (strcmp(text_of(item, "path"), text_of(wanted, "path")) == 0)
             return item;
     }
     return NULL;
@@ -424,7 +425,7 @@ static int plan_items(struct planner *planner, const json_t *desired, const json
 /* References lead to what is there or what the steps make. */
 static int check_references(struct planner *planner)
 {
-    json_t *known = json_copy((json_t *)(uintptr_t)planner->ids);
+    json_t *known = json_copy(json_loose(planner->ids));
     const char *missing = NULL;
     const json_t *step;
     size_t i;
@@ -449,13 +450,11 @@ static int check_references(struct planner *planner)
 int manifest_plan(const json_t *desired, const json_t *actual, const json_t *ids, bool prune,
     json_t **ret_steps, char error[MANIFEST_ERROR_MAX])
 {
-    struct planner planner = {.ids = ids,
-        .steps = json_array(),
-        .removals = json_array(),
-        .prune = prune,
-        .error = error};
+    struct planner planner = {
+        .ids = ids, .steps = json_array(), .removals = json_array(), .prune = prune};
     int r;
 
+    planner.error = error;
     r = plan_items(&planner, desired, actual);
     if (r == 0)
         r = check_references(&planner);

@@ -37,9 +37,8 @@ static json_t *parameters(const struct state *state, const struct openapi_operat
 /* Past the structure that wraps a list. */
 static const json_t *unwrap(const json_t *value)
 {
-    return json_is_object(value)
-               ? json_object_iter_value(json_object_iter((json_t *)(uintptr_t)value))
-               : value;
+    return json_is_object(value) ? json_object_iter_value(json_object_iter(json_loose(value)))
+                                 : value;
 }
 
 static int read_servers(const struct state *state, json_t *item)
@@ -54,7 +53,7 @@ static int read_servers(const struct state *state, json_t *item)
             unwrap(json_object_get(json_object_get(item, "body"), kind->servers.member));
 
         if (json_is_array(shown))
-            (void)json_object_set(item, "servers", (json_t *)(uintptr_t)shown);
+            (void)json_object_set(item, "servers", json_loose(shown));
         return CLI_OK;
     }
     in = parameters(state, manifest_operation(kind, kind->servers.list), item, true);

@@ -77,7 +77,24 @@ const struct openapi_field *find_field(const struct openapi_field *parent, struc
     return field;
 }
 
-/* Optimal string alignment: three rows of the table are enough. */
+/* Three rows of the table of distances between beginnings are enough. */
+struct distances {
+    const unsigned *two_before, *before; /* the rows of shorter beginnings of from */
+    unsigned *row;
+};
+
+/* Optimal string alignment: the cell of the first i and the first k letters. */
+static unsigned cell(
+    const struct distances *rows, const char *from, size_t i, const char *to, size_t k)
+{
+    unsigned changed = rows->before[k - 1] + (from[i - 1] != to[k - 1]);
+    unsigned shifted = MIN(rows->before[k], rows->row[k - 1]) + 1;
+
+    if (i > 1 && k > 1 && from[i - 1] == to[k - 2] && from[i - 2] == to[k - 1])
+        changed = MIN(changed, rows->two_before[k - 2] + 1);
+    return MIN(shifted, changed);
+}
+
 unsigned name_distance(struct span a, struct span b)
 {
     char from[NAME_MAX_LEN], to[NAME_MAX_LEN];
@@ -88,20 +105,11 @@ unsigned name_distance(struct span a, struct span b)
     for (unsigned k = 0; k <= n_to; k++)
         rows[0][k] = k;
     for (size_t i = 1; i <= n_from; i++) {
-        const unsigned *before = rows[(i + 2) % 3];
-        const unsigned *two_before = rows[(i + 1) % 3];
-        unsigned *row = rows[i % 3];
+        struct distances at = {rows[(i + 1) % 3], rows[(i + 2) % 3], rows[i % 3]};
 
-        row[0] = (unsigned)i;
-        for (size_t k = 1; k <= n_to; k++) {
-            unsigned changed = before[k - 1] + (from[i - 1] != to[k - 1]);
-            unsigned shifted = MIN(before[k], row[k - 1]) + 1;
-            unsigned best = MIN(shifted, changed);
-
-            if (i > 1 && k > 1 && from[i - 1] == to[k - 2] && from[i - 2] == to[k - 1])
-                best = MIN(best, two_before[k - 2] + 1);
-            row[k] = best;
-        }
+        at.row[0] = (unsigned)i;
+        for (size_t k = 1; k <= n_to; k++)
+            at.row[k] = cell(&at, from, i, to, k);
     }
     return rows[n_from % 3][n_to];
 }

@@ -118,7 +118,7 @@ static const json_t *unwrap(const json_t *value)
 
     if (!json_is_object(value) || json_object_size(value) != 1)
         return value;
-    only = json_object_iter_value(json_object_iter((json_t *)(uintptr_t)value));
+    only = json_object_iter_value(json_object_iter(json_loose(value)));
     return json_is_array(only) ? only : value;
 }
 
@@ -154,9 +154,9 @@ static void add_columns(struct columns *columns, const json_t *list, bool ids)
     size_t i;
 
     json_array_foreach (list, i, element) {
-        void *iter = json_object_iter((json_t *)(uintptr_t)element);
+        void *iter = json_object_iter(json_loose(element));
 
-        for (; iter; iter = json_object_iter_next((json_t *)(uintptr_t)element, iter)) {
+        for (; iter; iter = json_object_iter_next(json_loose(element), iter)) {
             const char *name = json_object_iter_key(iter);
             const json_t *value = unwrap(json_object_iter_value(iter));
             size_t len = strlen(name);
@@ -204,9 +204,9 @@ static void add_list(struct text *out, const char *title, const json_t *list)
 /* Single values, "Name  value"; then lists. How deep is bounded by the parser of JSON. */
 static void add_object(struct text *out, const json_t *object, const char *prefix, bool lists)
 {
-    void *iter = json_object_iter((json_t *)(uintptr_t)object);
+    void *iter = json_object_iter(json_loose(object));
 
-    for (; iter; iter = json_object_iter_next((json_t *)(uintptr_t)object, iter)) {
+    for (; iter; iter = json_object_iter_next(json_loose(object), iter)) {
         const json_t *value = unwrap(json_object_iter_value(iter));
         char name[160];
 

@@ -1,9 +1,8 @@
 /* Answers for people: tables on standard output. */
 #pragma once
 
-#include <jansson.h>
-
 #include "base/text.h"
+#include "openapi/json.h"
 
 #define TABLE_COLUMNS_MAX 24u
 

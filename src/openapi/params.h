@@ -7,9 +7,8 @@
  */
 #pragma once
 
-#include <jansson.h>
-
 #include "base/text.h"
+#include "openapi/json.h"
 #include "openapi/openapi.h"
 
 #define PARAMS_MAX 4096u

@@ -12,7 +12,7 @@ static json_t *answer_scalar(enum openapi_type type, const json_t *given)
     switch (json_typeof(given)) {
     case JSON_STRING:
         if (type == OPENAPI_STRING)
-            return json_copy((json_t *)(uintptr_t)given);
+            return json_copy(json_loose(given));
         return walk_typed(type, (struct span){json_string_value(given), json_string_length(given)});
     case JSON_INTEGER:
         if (type == OPENAPI_DOUBLE)
@@ -21,7 +21,7 @@ static json_t *answer_scalar(enum openapi_type type, const json_t *given)
         break;
     case JSON_REAL:
         if (type == OPENAPI_DOUBLE)
-            return json_copy((json_t *)(uintptr_t)given);
+            return json_copy(json_loose(given));
         (void)snprintf(buf, sizeof(buf), "%.15g", json_real_value(given));
         break;
     case JSON_TRUE:

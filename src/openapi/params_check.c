@@ -367,30 +367,28 @@ static int compare_elements(const void *left, const void *right)
     return (a->index > b->index) - (a->index < b->index);
 }
 
-/* In order. The caller frees *ret_elements. */
-static size_t list_elements(const json_t *given, struct element **ret_elements)
+static size_t array_elements(const json_t *given, struct element *elements)
 {
-    size_t n = json_is_array(given) ? json_array_size(given) : json_object_size(given);
-    struct element *elements = base_calloc(n + 1, sizeof(*elements));
-    const json_t *element;
-    size_t at = 0;
+    size_t n = json_array_size(given);
 
-    if (json_is_array(given)) {
-        json_array_foreach (given, at, element)
-            elements[at] = (struct element){(uint32_t)at + 1, element};
-    } else {
-        void *iter = json_object_iter((json_t *)(uintptr_t)given);
+    for (size_t i = 0; i < n; i++)
+        elements[i] = (struct element){(uint32_t)i + 1, json_array_get(given, i)};
+    return n;
+}
 
-        for (; iter; iter = json_object_iter_next((json_t *)(uintptr_t)given, iter)) {
-            uint64_t index;
-            int r = span_parse_u64(span_of(json_object_iter_key(iter)), &index);
+static size_t indexed_elements(const json_t *given, struct element *elements)
+{
+    void *iter = json_object_iter(json_loose(given));
+    size_t n = 0;
 
-            assert(r == 0 && index <= PARAMS_INDEX_MAX);
-            elements[at++] = (struct element){(uint32_t)index, json_object_iter_value(iter)};
-        }
-        qsort(elements, n, sizeof(*elements), compare_elements);
+    for (; iter; iter = json_object_iter_next(json_loose(given), iter)) {
+        uint64_t index;
+        int r = span_parse_u64(span_of(json_object_iter_key(iter)), &index);
+
+        assert(r == 0 && index <= PARAMS_INDEX_MAX);
+        elements[n++] = (struct element){(uint32_t)index, json_object_iter_value(iter)};
     }
-    *ret_elements = elements;
+    qsort(elements, n, sizeof(*elements), compare_elements);
     return n;
 }
 
@@ -420,7 +418,8 @@ static int check_list(
         return walk_fail(walk, field, (struct span){NULL, 0}, "must be a list");
     if (field->refused && !field->built)
         return fail_refused(walk, field, (struct span){NULL, 0});
-    n = list_elements(given, &elements);
+    elements = base_calloc(json_array_size(given) + json_object_size(given) + 1, sizeof(*elements));
+    n = is_indexed ? indexed_elements(given, elements) : array_elements(given, elements);
     list = json_array();
     r = check_list_size(walk, field, n);
     for (size_t i = 0; r == 0 && i < n; i++) {
@@ -492,9 +491,9 @@ static const struct openapi_field *find_member(
 static int sort_members(struct walk *walk, const struct openapi_field *field, const json_t *given,
     const json_t **values)
 {
-    void *iter = json_object_iter((json_t *)(uintptr_t)given);
+    void *iter = json_object_iter(json_loose(given));
 
-    for (; iter; iter = json_object_iter_next((json_t *)(uintptr_t)given, iter)) {
+    for (; iter; iter = json_object_iter_next(json_loose(given), iter)) {
         const char *key = json_object_iter_key(iter);
         const struct openapi_field *member = find_member(walk, field, span_of(key));
         const json_t **place;
@@ -524,7 +523,7 @@ static int check_struct(
         return walk_fail(walk, field, (struct span){NULL, 0}, "must be a structure");
     if (field->refused)
         return fail_refused(walk, field, (struct span){NULL, 0});
-    values = base_calloc(field->n_fields + 1, sizeof(*values));
+    values = base_calloc(field->n_fields + 1, sizeof(const json_t *));
     object = json_object();
     r = sort_members(walk, field, given, values);
     for (uint32_t i = 0; r == 0 && i < field->n_fields; i++) {

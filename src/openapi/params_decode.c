@@ -83,6 +83,7 @@ static int resolve(struct walk *walk, const struct param *param, struct steps *s
         parent = step->field;
         steps->n++;
     }
+    assert(steps->n > 0);
     return check_end(walk, &steps->at[steps->n - 1], param->value_len == 0);
 }
 

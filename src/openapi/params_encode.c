@@ -43,11 +43,11 @@ static int encode_struct(
     struct encoder *encoder, const struct openapi_field *field, const json_t *value)
 {
     struct walk *walk = &encoder->walk;
-    void *iter = json_object_iter((json_t *)(uintptr_t)value);
+    void *iter = json_object_iter(json_loose(value));
 
     if (!json_is_object(value))
         return walk_fail(walk, field, (struct span){NULL, 0}, "must be a structure");
-    for (; iter; iter = json_object_iter_next((json_t *)(uintptr_t)value, iter)) {
+    for (; iter; iter = json_object_iter_next(json_loose(value), iter)) {
         const char *key = json_object_iter_key(iter);
         const struct openapi_field *member = openapi_field_find(field, span_of(key));
         size_t mark = walk_enter(walk, member ? member->name : key);

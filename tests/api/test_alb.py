@@ -171,6 +171,17 @@ def test_zones_are_added_and_removed_while_traffic_flows(alb, ecs):
     assert all(get((vip, 80)).status == 200 for vip in new)
 
 
+@proves("ALBI-43")
+def test_zones_need_not_be_those_of_a_clb_for_the_same_servers(alb, ecs):
+    clb = alb.node.call("Slb", "CreateLoadBalancer", RegionId=lib.REGION, MasterZoneId=lib.ZONES[0])["LoadBalancerId"]
+    zones = [{"ZoneId": lib.ZONES[i], "VSwitchId": lib.VSWITCHES[i]} for i in (1, 2)]
+    mine = alb.instance(ZoneMappings=zones)
+    alb.listener(mine["LoadBalancerId"], alb.group(*ecs), 80)
+    shown = alb.node.call("Slb", "DescribeLoadBalancerAttribute", RegionId=lib.REGION, LoadBalancerId=clb)
+    assert shown["MasterZoneId"] not in [m["ZoneId"] for m in mine["ZoneMappings"]]
+    assert all(names((vip, 80), 2) == {"ECS01": 1, "ECS02": 1} for vip in vips(mine))
+
+
 def test_zone_is_shifted_and_comes_back(alb):
     lb = alb.new()
     mapping = words.ZONE_MAPPINGS[:1]
@@ -198,6 +209,41 @@ def test_weights_change_while_traffic_flows(alb, ecs):
     assert names(where, 5) == {"ECS02": 5}
     alb.do("RemoveServersFromServerGroup", ServerGroupId=group, Servers=[server(ecs[1])])
     assert get(where).status == 503
+
+
+def test_uch_sends_equal_parameters_to_one_server(alb, ecs):
+    mine = alb.instance()
+    group = alb.group(*ecs, Scheduler="Uch", UchConfig={"Type": "QueryString", "Value": "uid"})
+    alb.listener(mine["LoadBalancerId"], group)
+    where = (vips(mine)[0], 80)
+
+    seen = [set(names(where, 4, f"/?uid={i}")) for i in range(12)]
+    assert all(len(who) == 1 for who in seen) and set.union(*seen) == {"ECS01", "ECS02"}
+    alb.do("UpdateServerGroupAttribute", ServerGroupId=group, Scheduler="Wrr")
+    assert "UchConfig" not in alb.group_attributes(group)
+    assert names(where, 4, "/?uid=1") == {"ECS01": 2, "ECS02": 2}
+
+
+def test_unhealthy_server_gets_nothing_until_it_is_back(alb, backends):
+    up, down = backends.nginx("ECS04"), backends.nginx("ECS05")
+    check = {"HealthCheckEnabled": True, "HealthCheckInterval": 1, "HealthCheckTimeout": 1, "HealthyThreshold": 2,
+             "UnhealthyThreshold": 2, "HealthCheckMethod": "GET", "HealthCheckPath": "/health"}  # fmt: skip
+    mine = alb.instance()
+    group = alb.group(up, down, HealthCheckConfig=check)
+    listener = alb.listener(mine["LoadBalancerId"], group)
+    where = (vips(mine)[0], 80)
+
+    def sick():
+        (shown,) = alb.call("GetListenerHealthStatus", ListenerId=listener)["ListenerHealthStatus"]
+        return [(s["Port"], s["Status"]) for s in shown["ServerGroupInfos"][0]["NonNormalServers"]]
+
+    wait_for(lambda: sick() == [], "both are healthy", 10)
+    down.stop()
+    wait_for(lambda: sick() == [(down.port, "Unhealthy")], "one is not", 10)
+    assert names(where, 10) == {"ECS04": 10}
+    down.start()
+    wait_for(lambda: sick() == [], "both are healthy again", 10)
+    assert names(where, 10) == {"ECS04": 5, "ECS05": 5}
 
 
 @proves("ALBL-02", "ALBL-03")

@@ -1,4 +1,6 @@
 """What ALB refuses, and with which code: rows of cases. Nothing that was refused leaves a trace."""
+import ipaddress
+
 import pytest
 
 import alb as words
@@ -138,6 +140,8 @@ GROUPS = [
     ("MissingParameter", {"StickySessionConfig": {"StickySessionEnabled": True, "StickySessionType": "Server"}}),
     ("InvalidParameter", {"StickySessionConfig": {"StickySessionEnabled": True, "StickySessionType": "Server", "Cookie": "$a"}}),
     ("InvalidParameter", {"StickySessionConfig": {"StickySessionEnabled": True, "Cookie": "a"}}),
+    ("InvalidParameter", {"StickySessionConfig": {"StickySessionEnabled": True, "StickySessionType": "Server", "Cookie": "a",
+                                                  "CookieTimeout": 5}}),
     ("InvalidParameter", {"StickySessionConfig": {"StickySessionEnabled": True}, "CrossZoneEnabled": False}),
     ("InvalidParameter", {"HealthCheckConfig": {"HealthCheckEnabled": True, "HealthCheckPath": "check"}}),
     ("InvalidParameter", {"HealthCheckConfig": {"HealthCheckEnabled": True, "HealthCheckHost": "localhost"}}),
@@ -264,7 +268,20 @@ def test_editions_go_up_only(alb):
     alb.fails("OperationDenied.EditionNotChanged", "UpdateLoadBalancerEdition", LoadBalancerId=lb, LoadBalancerEdition="Basic")
     alb.call("UpdateLoadBalancerEdition", LoadBalancerId=lb, LoadBalancerEdition="Standard")
     alb.fails("OperationDenied.Downgrade", "UpdateLoadBalancerEdition", LoadBalancerId=lb, LoadBalancerEdition="Basic")
+
+
+@proves("ALBI-22", "ALBI-24")
+def test_ipv4_instance_has_no_ipv6_and_gets_none(alb):
+    mine = alb.instance(AddressType="Internet")
+    lb = mine["LoadBalancerId"]
+    assert mine["AddressIpVersion"] == "IPv4"
+    for address in [m["LoadBalancerAddresses"][0] for m in mine["ZoneMappings"]]:
+        assert not any("Ipv6" in member for member in address)
+        assert all(ipaddress.IPv4Address(address[m]) for m in ("Address", "IntranetAddress"))
     alb.fails("OperationDenied.NonDualStackInstance", "EnableLoadBalancerIpv6Internet", LoadBalancerId=lb)
+    alb.fails("OperationDenied.NonDualStackInstance", "DisableLoadBalancerIpv6Internet", LoadBalancerId=lb)
+    alb.call("UpdateLoadBalancerAttribute", LoadBalancerId=lb, AddressIpVersion="DualStack")  # no parameter of it
+    assert alb.attributes(lb)["AddressIpVersion"] == "IPv4"
 
 
 def test_regions_and_zones_are_the_nodes(alb):

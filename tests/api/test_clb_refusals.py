@@ -81,8 +81,7 @@ ROWS = [
     row("ipv6", "RegionOrZonesNotSupportIpv6", "CreateLoadBalancer", AddressIPVersion="ipv6"),
     row("bandwidth missing", "InvalidParameter.Bandwidth", "CreateLoadBalancer", InternetChargeType="paybybandwidth"),
     row("bandwidth", "InvalidParameter", "CreateLoadBalancer", InternetChargeType="paybybandwidth", Bandwidth=5121),
-    row("specification", "InvalidParameter", "CreateLoadBalancer", LoadBalancerSpec="slb.s9.huge"),
-    row("specification of CLCU", "InvalidParameter", "CreateLoadBalancer", LoadBalancerSpec="slb.s1.small", InstanceChargeType="PayByCLCU"),
+    row("specification", "UnsupportedParameter", "CreateLoadBalancer", LoadBalancerSpec="slb.s2.small"),
     row("reason", "InvalidParam.ModificationProtectionReason", "CreateLoadBalancer",
         ModificationProtectionStatus="ConsoleProtection", ModificationProtectionReason="1st"),
     row("tag key", "InvalidParam.TagKey", "CreateLoadBalancer", Tag=[{"Key": "acs:x", "Value": "1"}]),
@@ -223,6 +222,7 @@ ROWS = [
     row("own check is incomplete", "MissingParameter", "SetRule", RuleId="@rule", ListenerSync="off", Scheduler="rr",
         StickySession="off", HealthCheck="on"),
     row("own setting of a rule in sync", "InvalidParameter", "SetRule", RuleId="@rule", Scheduler="rr"),
+    row("own setting and sync", "InvalidParameter", "SetRule", RuleId="@rule", ListenerSync="on", Scheduler="rr"),
     # the rest
     row("unknown policy", "InvalidTLSPolicyId.NotExist", "DeleteTLSCipherPolicy", TLSCipherPolicyId="tls-none"),
     row("suite of another version", "TLSPolicyNoSupportCipher", "CreateTLSCipherPolicy", Name="ab", **{

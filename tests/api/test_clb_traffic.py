@@ -174,6 +174,7 @@ def test_inactive_instance_forwards_nothing(clb, backends):
 
     clb.call("SetLoadBalancerStatus", LoadBalancerId=lb, LoadBalancerStatus="inactive")
     wait_for(lambda: refuses((address, 8080)), "the port is closed")
+    assert clb.attribute("http", lb, 8080)["Status"] == "stopped"
     clb.call("SetLoadBalancerStatus", LoadBalancerId=lb, LoadBalancerStatus="active")
     wait_for(lambda: not refuses((address, 8080)), "the port is open")
     assert get((address, 8080)).status == 200
@@ -197,6 +198,7 @@ def test_released_instance_takes_its_listeners_with_it_and_gives_its_address_bac
     assert clb.instance(**wanted)[1] == wanted["Address"]
 
 
+@proves("LOG-04")
 def test_access_log_is_written_while_it_is_asked_for(clb, node, backends):
     one = backends.nginx("ECS01")
     lb, address = clb.instance()

@@ -137,14 +137,14 @@ def test_server_may_be_a_client_of_its_own_nlb(nlb, backends):
         assert sock.recv(100) == b"to myself"
 
 
-def test_udp_group_is_not_checked_unless_asked_for(nlb, backends):
+def test_udp_group_is_checked_by_udp(nlb, backends):
     udp = backends.udp()
     mine = nlb.instance()
     group = nlb.group(udp, Protocol="UDP", Scheduler="qch")
     nlb.listener(mine["LoadBalancerId"], group, "UDP", 53)
     assert ask_udp((vips(mine)[0], 53)) == f"{udp.name}:hello".encode()
     check = nlb.call("ListServerGroups", ServerGroupIds=[group])["ServerGroups"][0]["HealthCheck"]
-    assert check["HealthCheckEnabled"] is False
+    assert (check["HealthCheckEnabled"], check["HealthCheckType"]) == (True, "UDP")
 
 
 def test_stopped_listener_closes_its_port_and_started_one_opens_it(nlb, ecs):
@@ -297,8 +297,10 @@ def test_what_the_data_plane_lacks_shows_on_the_listener_and_in_its_job(nlb, ecs
 
 @proves("NLBI-20", "NLBI-21")
 def test_registered_servers_and_interfaces_join_by_their_ids(nlb, backends):
+    def register(action, **params):
+        return nlb.node.call("OpenSlb", action, **params)
+
     one, two = backends.tcp(), backends.tcp(ip="127.0.0.2")
-    register = lambda action, **params: nlb.node.call("OpenSlb", action, **params)  # noqa: E731
     ecs = register("RegisterServer", PrivateIpAddresses=[one.ip], ZoneId=lib.ZONES[0])["ServerId"]
     eni = register("RegisterNetworkInterface", PrivateIpAddresses=["127.0.0.9", two.ip])["NetworkInterfaceId"]
     mine = nlb.instance()

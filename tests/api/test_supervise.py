@@ -1,5 +1,6 @@
 """The processes of a node: whichever dies, traffic goes on, and what was made through the API comes back."""
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -150,6 +151,20 @@ def test_supervisor_killed_data_lives_on_and_is_taken_over(site):
     assert "hand-over: done" in node.stderr()
 
 
+def test_pauses_between_restarts_grow_and_it_comes_back(new_node):
+    """A control process that cannot start is not started in a tight loop, and starts when it can."""
+    node = new_node()
+    good = node.conf_path.read_text()
+    node.conf_path.write_text("[nonsense]\nx = y\n")
+    os.kill(node.child("control"), signal.SIGKILL)
+    pauses = re.compile(r"control: process \d+ .*; the next one starts in (\d+) ms")
+    wait_for(lambda: len(pauses.findall(node.stderr())) >= 5, "five ends of control", 20)
+    assert pauses.findall(node.stderr())[:5] == ["0", "100", "200", "400", "800"]
+    assert node.child("data")
+    node.conf_path.write_text(good)
+    wait_for(lambda: lib.accepts(node.addr), "the API is back", 20)
+
+
 def test_a_second_supervisor_is_turned_away(site):
     node, _, _, addr = site
     data = node.child("data")
@@ -222,6 +237,14 @@ def test_port_below_1024_without_privilege_says_so(new_node, backends):
 
 def refusals(node):
     return [r["Reason"] for r in node.call("OpenSlb", "ListRefusals")["Refusals"]]
+
+
+def test_usr1_opens_the_access_log_anew(new_node):
+    node = new_node()
+    wait_for(node.log_path.exists, "the access log is there")
+    node.log_path.rename(node.dir / "access.log.1")
+    node.process.send_signal(signal.SIGUSR1)
+    wait_for(node.log_path.exists, "a new access log", 10)
 
 
 def test_metrics_of_the_data_plane(site):

@@ -14,13 +14,13 @@ static void internet_instance(void **state)
 {
     (void)state;
     clb_do("CreateLoadBalancer", "LoadBalancerId", lb,
-        "LoadBalancerName=one&Bandwidth=10&InternetChargeType=PayByBandwidth&LoadBalancerSpec=slb.s1.small&"
+        "LoadBalancerName=one&Bandwidth=10&InternetChargeType=PayByBandwidth&"
         "Tag.1.Key=k&Tag.1.Value=v");
     clb_assert_body("clb.load_balancer", lb,
         "{\"LoadBalancerName\":\"one\",\"AddressType\":\"internet\",\"AddressIPVersion\":\"ipv4\","
         "\"Address\":\"*\",\"EipId\":\"*\",\"NetworkType\":\"classic\",\"MasterZoneId\":\"*\","
         "\"InternetChargeType\":\"paybybandwidth\",\"InstanceChargeType\":\"PayBySpec\","
-        "\"PayType\":\"PayOnDemand\",\"LoadBalancerSpec\":\"slb.s1.small\",\"Bandwidth\":10,"
+        "\"PayType\":\"PayOnDemand\",\"Bandwidth\":10,"
         "\"DeleteProtection\":\"off\",\"ModificationProtectionStatus\":\"NonProtection\","
         "\"ResourceGroupId\":\"rg-default\",\"Enabled\":true,\"BackendServers\":[],"
         "\"Tags\":[{\"Key\":\"k\",\"TagKey\":\"k\",\"Value\":\"v\",\"TagValue\":\"v\"}],"

@@ -74,7 +74,7 @@ static void groups(void **state)
             "}}"},
         {"&Protocol=UDP&ServerGroupType=Ip",
             "{" GROUP_REST ", \"ServerGroupType\": \"Ip\", \"Protocol\": \"UDP\", \"Servers\": [],"
-            " \"HealthCheck\": {\"HealthCheckEnabled\": false, \"HealthCheckType\": \"UDP\", " HEALTH_REST
+            " \"HealthCheck\": {\"HealthCheckEnabled\": true, \"HealthCheckType\": \"UDP\", " HEALTH_REST
             "}}"},
         {"&Protocol=UDP&HealthCheckConfig.HealthCheckType=TCP",
             "{" GROUP_REST

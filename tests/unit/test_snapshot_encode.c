@@ -8,6 +8,7 @@
     "{'kind':'health_check','id':'hc','protocol':'http','port':81,'interval_ms':50,"           \
     "'timeout_ms':60,'rise':1,'fall':2,'method':'get','http_minor':'1.0','path':'/ok?a=b',"    \
     "'host':'h','user_agent':'','codes':['http_2xx','http_3xx'],'source':'127.0.0.9'},"        \
+    "{'kind':'health_check','id':'hu','protocol':'udp','request':'a','response':'b'},"         \
     "{'kind':'server_group','id':'g','protocol':'http','scheduler':'uch','hash_query':'q',"    \
     "'servers':[{'id':'a','ip':'127.0.0.1','port':1,'weight':0},"                              \
     "{'id':'b','ip':'::1','port':2}],"                                                         \

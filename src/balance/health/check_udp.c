@@ -1,4 +1,4 @@
-/* UDP check: one datagram to the server (clb.md and nlb.md, health checks).
+/* UDP check: one datagram to the server.
  *
  * With an expected response only a datagram that is exactly that is a success. Without one silence is a success: what fails
  * then is an ICMP error, which the kernel reports on a connected socket; any datagram ends the check early.

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#define KEY_MAX    192u
+#define KEY_MAX    320u /* ids of resources have 255 bytes at most (compile_inner.h) */
 #define REASON_MAX 512u
 
 void outbox_init(struct outbox *outbox)

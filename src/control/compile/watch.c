@@ -125,7 +125,8 @@ static void on_answer(struct watch *watch, enum watch_question question, json_t 
     switch (question) {
     case WATCH_HEALTH:
         forget_health(watch);
-        json_array_foreach(answer, i, row) set_health(watch, row, "state");
+        json_array_foreach (answer, i, row)
+            set_health(watch, row, "state");
         break;
     case WATCH_COUNTERS:
     case WATCH_STATUS:
@@ -165,6 +166,7 @@ static void on_up(void *arg)
     watch->n_asked = 0;
     ask(watch, WATCH_EVENTS);
     ask(watch, WATCH_HEALTH);
+    ask(watch, WATCH_STATUS); /* so that there is one when somebody asks first */
 }
 
 /* What was known stays the best guess until the data plane is there again. */

@@ -9,10 +9,6 @@
 #define ACL_LISTENERS_MAX 50u
 #define CIDR_TEXT_MAX     (ADDR_TEXT_MAX + 4u)
 
-static const struct alb_words acl_words = {
-    {"Creating", "Configuring", "Available", "CreateFailed"},
-};
-
 static json_t *edit_acl(struct call *call)
 {
     const struct doc *doc = call_find(call, ALB_ACL, "AclId", NOT_FOUND, "access list");
@@ -27,34 +23,26 @@ static json_t *edit_acl(struct call *call)
 
 int alb_create_acl(struct call *call)
 {
+    static const struct creation creation = {ALB_ACL, "acl-", "AclId"};
     static const char *const copied[] = {"AclName", "ResourceGroupId", NULL};
     const char *name = call_text(call, "AclName");
-    json_t *body;
-    char id[64], time[32];
+    json_t *body = json_object();
+    char time[32];
     int r = name ? common_check_name(call, "AclName", name, "InvalidParameter.AclName") : 0;
 
-    if (r < 0)
-        return r;
-    if (txn_count(call->txn, ALB_ACL) >= ACLS_MAX)
-        return call_fail(call, "QuotaExceeded.AclsNum",
+    if (r == 0 && txn_count(call->txn, ALB_ACL) >= ACLS_MAX)
+        r = call_fail(call, "QuotaExceeded.AclsNum",
             "There are %u access lists, the most there may be.", ACLS_MAX);
-    txn_new_id(call->txn, "acl-", id);
-    body = json_object();
-    json_put_text(body, "AclName", id);
+    json_put_text(body, "AclName", "access-list");
     json_copy_members(body, call->in, copied);
     json_put_text(body, "AddressIPVersion", "IPv4");
     json_put_text(body, "CreateTime", call_time(call, time));
     json_put(body, "AclEntries", json_array());
-    r = call_tags(call, body);
-    if (r < 0) {
-        json_decref(body);
-        return r;
-    }
-    r = txn_add(call->txn, ALB_ACL, id, body);
+    if (r == 0)
+        r = call_tags(call, body);
+    r = common_create(call, &creation, body, r);
     if (r < 0)
-        return call_fail(call, "InternalError", "The id %s is in use.", id);
-    call_resource(call, id);
-    json_put_text(call->out, "AclId", id);
+        return r;
     call_job(call, "acl");
     return 0;
 }
@@ -63,7 +51,7 @@ static json_t *show_acl(struct call *call, const struct doc *doc)
 {
     json_t *shown = common_show(doc, "AclId");
 
-    json_put_text(shown, "AclStatus", alb_state(call, doc, &acl_words));
+    json_put_text(shown, "AclStatus", alb_state(call, doc, &alb_acl_words));
     return shown;
 }
 
@@ -133,16 +121,6 @@ static int read_entry(struct call *call, const char *entry, char *ret_text)
     return 0;
 }
 
-static size_t find_entry(const json_t *entries, const char *text)
-{
-    size_t n = json_array_size(entries);
-    size_t i = 0;
-
-    while (i < n && !json_text_is(json_array_get(entries, i), "Entry", text))
-        i++;
-    return i;
-}
-
 /* Entries of all lists of a listener together. */
 static size_t count_entries(struct call *call, const json_t *listener)
 {
@@ -187,7 +165,7 @@ int alb_add_entries_to_acl(struct call *call)
         r = read_entry(call, json_text(given, "Entry"), text);
         if (r < 0)
             return r;
-        if (find_entry(entries, text) < json_array_size(entries))
+        if (common_index(entries, "Entry", text) < json_array_size(entries))
             return call_fail(call, "ResourceAlreadyExist.AclEntry",
                 "The access list %s would have the entry %s twice.", call->resource, text);
         entry = json_object();
@@ -217,7 +195,7 @@ int alb_remove_entries_from_acl(struct call *call)
     json_array_foreach (json_object_get(call->in, "Entries"), i, given) {
         char text[CIDR_TEXT_MAX];
         int r = read_entry(call, json_string_value(given), text);
-        size_t at = r == 0 ? find_entry(entries, text) : 0;
+        size_t at = r == 0 ? common_index(entries, "Entry", text) : 0;
 
         if (r < 0)
             return r;
@@ -243,7 +221,7 @@ int alb_list_acl_entries(struct call *call)
     json_array_foreach (json_object_get(doc->body, "AclEntries"), i, entry) {
         json_t *shown = json_copy(entry);
 
-        json_put_text(shown, "Status", alb_state(call, doc, &acl_words));
+        json_put_text(shown, "Status", alb_state(call, doc, &alb_acl_words));
         (void)json_array_append_new(out, shown);
     }
     return call_page_array(call, out);
@@ -253,46 +231,14 @@ int alb_list_acl_entries(struct call *call)
 
 int alb_list_acl_relations(struct call *call)
 {
-    static const char *const copied[] = {
-        "ListenerPort", "ListenerProtocol", "LoadBalancerId", NULL};
-    json_t *out = json_array();
-    const json_t *given;
-    size_t i;
+    static const struct alb_relations relations = {.param = "AclIds",
+        .kind = ALB_ACL,
+        .out = "AclRelations",
+        .id_member = "AclId",
+        .not_found = NOT_FOUND,
+        .what = "access list"};
 
-    json_put(call->out, "AclRelations", out);
-    json_array_foreach (json_object_get(call->in, "AclIds"), i, given) {
-        const char *id = json_string_value(given);
-        json_t *relation = json_object();
-        json_t *related = json_array();
-        struct doc_list listeners;
-
-        (void)json_array_append_new(out, relation);
-        json_put_text(relation, "AclId", id);
-        json_put(relation, "RelatedListeners", related);
-        if (!txn_get(call->txn, ALB_ACL, id))
-            return call_fail(call, NOT_FOUND, "The access list %s does not exist.", id);
-        txn_users(call->txn, ALB_LISTENER, id, &listeners);
-        for (uint32_t at = 0; at < listeners.n; at++) {
-            json_t *shown = json_object();
-
-            json_copy_members(shown, listeners.docs[at]->body, copied);
-            json_put_text(shown, "ListenerId", listeners.docs[at]->id);
-            json_put_text(shown, "Status", "Associated");
-            (void)json_array_append_new(related, shown);
-        }
-        doc_list_done(&listeners);
-    }
-    return 0;
-}
-
-static size_t find_relation(const json_t *relations, const char *id)
-{
-    size_t n = json_array_size(relations);
-    size_t i = 0;
-
-    while (i < n && !json_text_is(json_array_get(relations, i), "AclId", id))
-        i++;
-    return i;
+    return alb_list_relations(call, &relations);
 }
 
 static int add_relation(struct call *call, json_t *relations, const char *id)
@@ -301,7 +247,7 @@ static int add_relation(struct call *call, json_t *relations, const char *id)
 
     if (!txn_get(call->txn, ALB_ACL, id))
         return call_fail(call, NOT_FOUND, "The access list %s does not exist.", id);
-    if (find_relation(relations, id) < json_array_size(relations))
+    if (common_index(relations, "AclId", id) < json_array_size(relations))
         return call_fail(call, "ResourceInUse.Acl",
             "The listener %s has the access list %s already.", call->resource, id);
     if (txn_count_users(call->txn, ALB_LISTENER, id) >= ACL_LISTENERS_MAX)
@@ -376,7 +322,7 @@ int alb_dissociate_acls_from_listener(struct call *call)
         return -ENOENT;
     json_array_foreach (json_object_get(call->in, "AclIds"), i, element) {
         const char *id = json_string_value(element);
-        size_t at = find_relation(relations, id);
+        size_t at = common_index(relations, "AclId", id);
 
         if (at == json_array_size(relations))
             return call_fail(call, "ResourceNotAssociated.Acl",

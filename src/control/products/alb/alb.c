@@ -7,18 +7,21 @@
 /* --- words -------------------------------------------------------------------------------------- */
 
 /* The API has a word for failure in instances only; refused documents of all kinds get it. */
-#define ALB_WORDS(active)                                                        \
-    {                                                                            \
-        {                                                                        \
-            [DELIVERY_NEW] = "Provisioning", [DELIVERY_CHANGED] = "Configuring", \
-            [DELIVERY_ACTIVE] = active, [DELIVERY_REFUSED] = "CreateFailed",     \
-        }                                                                        \
+#define ALB_WORDS(made, active)                                                                    \
+    {                                                                                              \
+        {                                                                                          \
+            [DELIVERY_NEW] = made, [DELIVERY_CHANGED] = "Configuring", [DELIVERY_ACTIVE] = active, \
+            [DELIVERY_REFUSED] = "CreateFailed",                                                   \
+        }                                                                                          \
     }
 
-const struct alb_words alb_instance_words = ALB_WORDS("Active");
-const struct alb_words alb_listener_words = ALB_WORDS("Running");
-const struct alb_words alb_rule_words = ALB_WORDS("Available");
-const struct alb_words alb_group_words = ALB_WORDS("Available");
+const struct alb_words alb_instance_words = ALB_WORDS("Provisioning", "Active");
+const struct alb_words alb_listener_words = ALB_WORDS("Provisioning", "Running");
+const struct alb_words alb_rule_words = ALB_WORDS("Provisioning", "Available");
+const struct alb_words alb_group_words = ALB_WORDS("Creating", "Available");
+const struct alb_words alb_server_words = ALB_WORDS("Adding", "Available");
+const struct alb_words alb_acl_words = ALB_WORDS("Creating", "Available");
+const struct alb_words alb_policy_words = ALB_WORDS("Configuring", "Available");
 
 const char *alb_state(struct call *call, const struct doc *doc, const struct alb_words *words)
 {
@@ -211,6 +214,51 @@ int alb_check_group_use(struct call *call, const struct alb_group_use *use)
     r = use->is_new ? alb_check_quota(call, use->load_balancer, ALB_QUOTA_ATTACHED, n_users + 1)
                     : 0;
     return r < 0 ? r : check_edition(call, use->load_balancer, use->group_id, group);
+}
+
+/* --- listeners that use something --------------------------------------------------------------- */
+
+static json_t *related_listeners(struct call *call, const char *id)
+{
+    static const char *const copied[] = {
+        "ListenerPort", "ListenerProtocol", "LoadBalancerId", NULL};
+    json_t *related = json_array();
+    struct doc_list listeners;
+
+    txn_users(call->txn, ALB_LISTENER, id, &listeners);
+    for (uint32_t i = 0; i < listeners.n; i++) {
+        json_t *shown = json_object();
+
+        json_copy_members(shown, listeners.docs[i]->body, copied);
+        json_put_text(shown, "ListenerId", listeners.docs[i]->id);
+        json_put_text(shown, "Status", "Associated");
+        (void)json_array_append_new(related, shown);
+    }
+    doc_list_done(&listeners);
+    return related;
+}
+
+int alb_list_relations(struct call *call, const struct alb_relations *relations)
+{
+    json_t *out = json_array();
+    const json_t *given;
+    size_t i;
+
+    json_put(call->out, relations->out, out);
+    json_array_foreach (json_object_get(call->in, relations->param), i, given) {
+        const char *id = json_string_value(given);
+        json_t *relation;
+
+        if (!txn_get(call->txn, relations->kind, id) &&
+            !(relations->is_builtin && relations->is_builtin(id)))
+            return call_fail(
+                call, relations->not_found, "The %s %s does not exist.", relations->what, id);
+        relation = json_object();
+        json_put_text(relation, relations->id_member, id);
+        json_put(relation, "RelatedListeners", related_listeners(call, id));
+        (void)json_array_append_new(out, relation);
+    }
+    return 0;
 }
 
 /* --- tags --------------------------------------------------------------------------------------- */

@@ -79,8 +79,8 @@
  *   = Protocol               "HTTP" | "HTTPS" | "gRPC"
  *   = Scheduler              "Wrr" | "Wlc" | "Sch" | "Uch"; Uch: = UchConfig {Type "QueryString", Value: parameter name}
  *   = CrossZoneEnabled, UpstreamKeepaliveEnabled
- *   = StickySessionConfig    {StickySessionEnabled, and if true StickySessionType "Insert" with CookieTimeout s, or
- *                             "Server" with Cookie}
+ *   = StickySessionConfig    {= StickySessionEnabled; if true = StickySessionType "Insert" with = CookieTimeout s, or
+ *                             "Server" with = Cookie}
  *   = ConnectionDrainConfig  {ConnectionDrainEnabled, ConnectionDrainTimeout s}
  *   = SlowStartConfig        {SlowStartEnabled, SlowStartDuration s}
  *   = HealthCheckConfig      = HealthCheckEnabled, HealthCheckProtocol "HTTP"|"HTTPS"|"TCP"|"gRPC",
@@ -118,8 +118,8 @@ extern const struct product product_alb;
 struct alb_words {
     const char *words[DELIVERY_REFUSED + 1];
 };
-extern const struct alb_words alb_instance_words, alb_listener_words, alb_group_words,
-    alb_rule_words;
+extern const struct alb_words alb_instance_words, alb_listener_words, alb_rule_words,
+    alb_group_words, alb_server_words, alb_acl_words, alb_policy_words;
 const char *alb_state(struct call *call, const struct doc *doc, const struct alb_words *words);
 
 bool alb_is_basic(const json_t *load_balancer);
@@ -153,6 +153,17 @@ int alb_check_group_use(struct call *call, const struct alb_group_use *use) MUST
 /* Whether what a group is set to fits the edition of each instance that uses it. */
 int alb_check_group_editions(
     struct call *call, const char *group_id, const json_t *group) MUST_CHECK;
+
+/* Which listeners use each of the documents that a parameter names. */
+struct alb_relations {
+    const char *param;                  /* "AclIds" */
+    const char *kind;                   /* of the documents */
+    const char *out;                    /* "AclRelations": [{<id_member>, RelatedListeners}] */
+    const char *id_member;              /* "AclId" */
+    bool (*is_builtin)(const char *id); /* names that are no documents; NULL: there are none */
+    const char *not_found, *what;
+};
+int alb_list_relations(struct call *call, const struct alb_relations *relations) MUST_CHECK;
 
 /* The instance of a document with LoadBalancerId: never NULL. */
 const json_t *alb_instance_of(struct call *call, const json_t *body);

@@ -1,17 +1,15 @@
 /* Additional certificates of listeners, chosen by the name that clients ask for. */
 #include "control/products/alb/listener.h"
 #include "control/products/cas/certs.h"
+#include "control/products/common/common.h"
 
 static const char *const no_tls = "OperationDenied.HttpListenerNotSupport";
 
-static size_t find_certificate(const json_t *list, const char *id)
+static bool is_default(const json_t *body, const char *id)
 {
-    size_t n = json_array_size(list);
-    size_t i = 0;
+    const json_t *list = json_object_get(body, "Certificates");
 
-    while (i < n && !json_text_is(json_array_get(list, i), "CertificateId", id))
-        i++;
-    return i;
+    return common_index(list, "CertificateId", id) < json_array_size(list);
 }
 
 static int check_tls(struct call *call, const json_t *body)
@@ -44,8 +42,7 @@ static int add_certificates(struct call *call, json_t *body, json_t *given)
     json_array_foreach (given, i, certificate) {
         const char *id = json_text(certificate, "CertificateId");
 
-        if (find_certificate(list, id) < json_array_size(list) ||
-            find_certificate(json_object_get(body, "Certificates"), id) == 0)
+        if (common_index(list, "CertificateId", id) < json_array_size(list) || is_default(body, id))
             return call_fail(call, "ResourceAlreadyAssociated.Certificate",
                 "The listener %s has the certificate %s already.", call->resource, id);
         (void)json_array_append(list, certificate);
@@ -81,13 +78,13 @@ static int remove_certificate(struct call *call, json_t *body, const char *given
     json_t *list = json_object_get(body, "AdditionalCertificates");
     const struct doc *doc = certs_find(call->txn, call->node, given);
     const char *id = doc ? doc->id : given;
-    size_t at = find_certificate(list, id);
+    size_t at = common_index(list, "CertificateId", id);
 
     if (at < json_array_size(list)) {
         (void)json_array_remove(list, at);
         return 0;
     }
-    if (find_certificate(json_object_get(body, "Certificates"), id) == 0)
+    if (is_default(body, id))
         return call_fail(call, "OperationDenied.DefaultCertificateUsed",
             "The certificate %s is the default one of the listener %s.", id, call->resource);
     return call_fail(call, "ResourceNotAssociated.Certificate",

@@ -63,30 +63,28 @@ static bool is_cookie_name(const char *name)
                len;
 }
 
+/* What belongs to the other type must not be given, and does not stay. */
 static int set_sticky(struct call *call, json_t *body)
 {
     const json_t *given = json_object_get(call->in, "StickySessionConfig");
     json_t *sticky = merge(call, body, "StickySessionConfig");
     bool is_on = json_flag(sticky, "StickySessionEnabled", false);
     bool is_server = json_text_is(sticky, "StickySessionType", "Server");
+    const char *other = is_server ? "CookieTimeout" : "Cookie";
     const char *cookie = json_text(sticky, "Cookie");
 
     json_put_flag(sticky, "StickySessionEnabled", is_on);
-    if (!is_on) {
-        if (json_has(given, "Cookie"))
-            return call_fail(
-                call, "InvalidParameter", "StickySessionConfig.Cookie needs StickySessionEnabled.");
-        (void)json_object_clear(sticky);
-        json_put_flag(sticky, "StickySessionEnabled", false);
+    if (!is_on)
         return 0;
-    }
     if (is_server && (!cookie || !is_cookie_name(cookie)))
         return call_fail(call, cookie ? "InvalidParameter" : "MissingParameter",
-            "StickySessionType Server needs a Cookie of 1 to 200 letters, digits, '-', '_', '.' and '$' that does not begin with '$'.");
-    if (!is_server && json_has(given, "Cookie"))
+            "StickySessionType Server needs a Cookie of 1 to 200 letters, digits, '-', '_', '.' "
+            "and '$' that does not begin with '$'.");
+    if (json_has(given, other))
         return call_fail(call, "InvalidParameter",
-            "StickySessionConfig.Cookie is for StickySessionType Server.");
-    (void)json_object_del(sticky, is_server ? "CookieTimeout" : "Cookie");
+            "StickySessionConfig.%s is not for StickySessionType %s.", other,
+            is_server ? "Server" : "Insert");
+    (void)json_object_del(sticky, other);
     json_put_text(sticky, "StickySessionType", is_server ? "Server" : "Insert");
     if (!is_server && !json_has(sticky, "CookieTimeout"))
         json_put_int(sticky, "CookieTimeout", 1000);
@@ -150,6 +148,24 @@ static int set_check(struct call *call, json_t *body)
     return alb_set_health_check(call, given, check);
 }
 
+/* A group that serves in each zone for itself knows the zones of its servers, and sends no client across. */
+static int check_zone_local(struct call *call, const json_t *body)
+{
+    const json_t *server;
+    size_t i;
+
+    if (json_flag(body, "CrossZoneEnabled", true))
+        return 0;
+    if (json_flag(json_object_get(body, "StickySessionConfig"), "StickySessionEnabled", false))
+        return call_fail(call, "InvalidParameter", "Session persistence needs CrossZoneEnabled.");
+    json_array_foreach (json_object_get(body, "Servers"), i, server) {
+        if (json_flag(server, "RemoteIpEnabled", false))
+            return call_fail(call, "InvalidParameter",
+                "The remote address %s needs CrossZoneEnabled.", json_text(server, "ServerId"));
+    }
+    return 0;
+}
+
 /* What the call says over what body has; then the whole is checked. */
 static int set_group(struct call *call, json_t *body)
 {
@@ -170,12 +186,7 @@ static int set_group(struct call *call, json_t *body)
         r = set_timers(call, body);
     if (r == 0)
         r = set_check(call, body);
-    if (r < 0)
-        return r;
-    if (!json_flag(body, "CrossZoneEnabled", true) &&
-        json_flag(json_object_get(body, "StickySessionConfig"), "StickySessionEnabled", false))
-        return call_fail(call, "InvalidParameter", "Session persistence needs CrossZoneEnabled.");
-    return 0;
+    return r < 0 ? r : check_zone_local(call, body);
 }
 
 /* --- create ------------------------------------------------------------------------------------- */
@@ -194,35 +205,26 @@ static int check_vpc(struct call *call)
 
 int alb_create_server_group(struct call *call)
 {
+    static const struct creation creation = {ALB_SERVER_GROUP, "sgp-", "ServerGroupId"};
     static const char *const copied[] = {
         "ServerGroupType", "VpcId", "ResourceGroupId", "Protocol", NULL};
-    json_t *body;
-    char id[64], time[32];
+    json_t *body = json_object();
+    char time[32];
     int r = check_vpc(call);
 
-    if (r < 0)
-        return r;
-    body = json_object();
+    json_put_text(body, "Protocol", "HTTP");
     json_copy_members(body, call->in, copied);
-    if (!json_has(body, "Protocol"))
-        json_put_text(body, "Protocol", "HTTP");
     json_put_flag(body, "CrossZoneEnabled", true);
     json_put_flag(body, "UpstreamKeepaliveEnabled", true);
     json_put_text(body, "CreateTime", call_time(call, time));
     json_put(body, "Servers", json_array());
-    r = set_group(call, body);
+    if (r == 0)
+        r = set_group(call, body);
     if (r == 0)
         r = call_tags(call, body);
-    if (r < 0) {
-        json_decref(body);
-        return r;
-    }
-    txn_new_id(call->txn, "sgp-", id);
-    r = txn_add(call->txn, ALB_SERVER_GROUP, id, body);
+    r = common_create(call, &creation, body, r);
     if (r < 0)
-        return call_fail(call, "InternalError", "The id %s is in use.", id);
-    call_resource(call, id);
-    json_put_text(call->out, "ServerGroupId", id);
+        return r;
     call_job(call, "servergroup");
     return 0;
 }
@@ -327,6 +329,8 @@ static int change_servers(
     if (!body)
         return -ENOENT;
     r = change(call, &shape, body, json_object_get(call->in, "Servers"));
+    if (r == 0)
+        r = check_zone_local(call, body);
     if (r < 0)
         return r;
     call_job(call, "servergroup");
@@ -367,7 +371,7 @@ int alb_replace_servers_in_server_group(struct call *call)
 /* Servers of one group, or of all. */
 static void show_servers(struct call *call, const struct doc *group, json_t *out)
 {
-    const char *status = alb_state(call, group, &alb_group_words);
+    const char *status = alb_state(call, group, &alb_server_words);
     json_t *server;
     size_t i;
 

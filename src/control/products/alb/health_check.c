@@ -157,30 +157,21 @@ static int set_template(struct call *call, json_t *body)
 
 int alb_create_health_check_template(struct call *call)
 {
+    static const struct creation creation = {
+        ALB_HEALTH_CHECK_TEMPLATE, "hct-", "HealthCheckTemplateId"};
     static const char *const copied[] = {"ResourceGroupId", NULL};
-    json_t *body;
-    char id[64];
-    int r;
+    json_t *body = json_object();
+    int r = 0;
 
     if (txn_count(call->txn, ALB_HEALTH_CHECK_TEMPLATE) >= TEMPLATES_MAX)
-        return call_fail(call, "QuotaExceeded.HealthCheckTemplatesNum",
+        r = call_fail(call, "QuotaExceeded.HealthCheckTemplatesNum",
             "There are %u health-check templates, the most there may be.", TEMPLATES_MAX);
-    body = json_object();
     json_copy_members(body, call->in, copied);
-    r = set_template(call, body);
+    if (r == 0)
+        r = set_template(call, body);
     if (r == 0)
         r = call_tags(call, body);
-    if (r < 0) {
-        json_decref(body);
-        return r;
-    }
-    txn_new_id(call->txn, "hct-", id);
-    r = txn_add(call->txn, ALB_HEALTH_CHECK_TEMPLATE, id, body);
-    if (r < 0)
-        return call_fail(call, "InternalError", "The id %s is in use.", id);
-    call_resource(call, id);
-    json_put_text(call->out, "HealthCheckTemplateId", id);
-    return 0;
+    return common_create(call, &creation, body, r);
 }
 
 static const struct doc *find_template(struct call *call)
@@ -198,14 +189,8 @@ static json_t *show_template(struct call *call, const struct doc *doc)
 int alb_get_health_check_template_attribute(struct call *call)
 {
     const struct doc *doc = find_template(call);
-    json_t *shown;
 
-    if (!doc)
-        return -ENOENT;
-    shown = show_template(call, doc);
-    (void)json_object_update(call->out, shown);
-    json_decref(shown);
-    return 0;
+    return doc ? common_answer(call, show_template(call, doc)) : -ENOENT;
 }
 
 int alb_list_health_check_templates(struct call *call)

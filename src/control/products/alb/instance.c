@@ -163,15 +163,11 @@ int alb_get_load_balancer_attribute(struct call *call)
 {
     const struct doc *doc =
         call_find(call, ALB_LOAD_BALANCER, "LoadBalancerId", NOT_FOUND, "instance");
-    json_t *shown;
 
     if (!doc)
         return -ENOENT;
-    shown = show_instance(call, doc);
-    (void)json_object_update(call->out, shown);
-    json_decref(shown);
     json_put_text(call->out, "RegionId", call->node->region);
-    return 0;
+    return common_answer(call, show_instance(call, doc));
 }
 
 static bool matches_computed(struct call *call, const struct doc *doc)

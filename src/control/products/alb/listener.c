@@ -82,31 +82,23 @@ static json_t *new_listener(const struct call *call)
 
 int alb_create_listener(struct call *call)
 {
+    static const struct creation creation = {ALB_LISTENER, "lsn-", "ListenerId"};
     const struct doc *instance = call_find(
         call, ALB_LOAD_BALANCER, "LoadBalancerId", "ResourceNotFound.LoadBalancer", "instance");
     json_t *body;
-    char id[64];
     int r;
 
     if (!instance)
         return -ENOENT;
     r = check_new(call, instance);
-    if (r < 0)
-        return r;
     body = new_listener(call);
-    r = listener_set(call, NULL, body);
+    if (r == 0)
+        r = listener_set(call, NULL, body);
     if (r == 0)
         r = call_tags(call, body);
-    if (r < 0) {
-        json_decref(body);
-        return r;
-    }
-    txn_new_id(call->txn, "lsn-", id);
-    r = txn_add(call->txn, ALB_LISTENER, id, body);
+    r = common_create(call, &creation, body, r);
     if (r < 0)
-        return call_fail(call, "InternalError", "The id %s is in use.", id);
-    call_resource(call, id);
-    json_put_text(call->out, "ListenerId", id);
+        return r;
     call_job(call, "listener");
     return 0;
 }
@@ -153,14 +145,8 @@ static json_t *show_listener(struct call *call, const struct doc *doc)
 int alb_get_listener_attribute(struct call *call)
 {
     const struct doc *doc = listener_find(call);
-    json_t *shown;
 
-    if (!doc)
-        return -ENOENT;
-    shown = show_listener(call, doc);
-    (void)json_object_update(call->out, shown);
-    json_decref(shown);
-    return 0;
+    return doc ? common_answer(call, show_listener(call, doc)) : -ENOENT;
 }
 
 int alb_list_listeners(struct call *call)

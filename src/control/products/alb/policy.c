@@ -30,40 +30,29 @@ static int set_policy(struct call *call, json_t *body)
 
 int alb_create_security_policy(struct call *call)
 {
+    static const struct creation creation = {ALB_SECURITY_POLICY, "sp-", "SecurityPolicyId"};
     static const char *const copied[] = {"ResourceGroupId", NULL};
-    json_t *body;
-    char id[64], time[32];
-    int r;
+    json_t *body = json_object();
+    char time[32];
+    int r = 0;
 
     if (txn_count(call->txn, ALB_SECURITY_POLICY) >= POLICIES_MAX)
-        return call_fail(call, "QuotaExceeded.SecurityPoliciesNum",
+        r = call_fail(call, "QuotaExceeded.SecurityPoliciesNum",
             "There are %u security policies, the most there may be.", POLICIES_MAX);
-    body = json_object();
     json_copy_members(body, call->in, copied);
     json_put_text(body, "CreateTime", call_time(call, time));
-    r = set_policy(call, body);
+    if (r == 0)
+        r = set_policy(call, body);
     if (r == 0)
         r = call_tags(call, body);
-    if (r < 0) {
-        json_decref(body);
-        return r;
-    }
-    txn_new_id(call->txn, "sp-", id);
-    r = txn_add(call->txn, ALB_SECURITY_POLICY, id, body);
-    if (r < 0)
-        return call_fail(call, "InternalError", "The id %s is in use.", id);
-    call_resource(call, id);
-    json_put_text(call->out, "SecurityPolicyId", id);
-    return 0;
+    return common_create(call, &creation, body, r);
 }
 
 static json_t *show_policy(struct call *call, const struct doc *doc)
 {
-    static const struct alb_words words = {
-        {"Configuring", "Configuring", "Available", "CreateFailed"}};
     json_t *shown = common_show(doc, "SecurityPolicyId");
 
-    json_put_text(shown, "SecurityPolicyStatus", alb_state(call, doc, &words));
+    json_put_text(shown, "SecurityPolicyStatus", alb_state(call, doc, &alb_policy_words));
     return shown;
 }
 
@@ -94,35 +83,15 @@ int alb_list_system_security_policies(struct call *call)
 /* Own policies and system policies are used alike. */
 int alb_list_security_policy_relations(struct call *call)
 {
-    static const char *const copied[] = {
-        "ListenerPort", "ListenerProtocol", "LoadBalancerId", NULL};
-    json_t *out = json_array();
-    const json_t *given;
-    size_t i;
+    static const struct alb_relations relations = {.param = "SecurityPolicyIds",
+        .kind = ALB_SECURITY_POLICY,
+        .out = "SecrityPolicyRelations", /* so spelled in the API */
+        .id_member = "SecurityPolicyId",
+        .is_builtin = tls_is_system_policy,
+        .not_found = NOT_FOUND,
+        .what = "security policy"};
 
-    json_put(call->out, "SecrityPolicyRelations", out);
-    json_array_foreach (json_object_get(call->in, "SecurityPolicyIds"), i, given) {
-        const char *id = json_string_value(given);
-        json_t *relation = json_object();
-        json_t *related = json_array();
-        struct doc_list listeners;
-
-        (void)json_array_append_new(out, relation);
-        json_put_text(relation, "SecurityPolicyId", id);
-        json_put(relation, "RelatedListeners", related);
-        if (!txn_get(call->txn, ALB_SECURITY_POLICY, id) && !tls_is_system_policy(id))
-            return call_fail(call, NOT_FOUND, "The security policy %s does not exist.", id);
-        txn_users(call->txn, ALB_LISTENER, id, &listeners);
-        for (uint32_t at = 0; at < listeners.n; at++) {
-            json_t *shown = json_object();
-
-            json_copy_members(shown, listeners.docs[at]->body, copied);
-            json_put_text(shown, "ListenerId", listeners.docs[at]->id);
-            (void)json_array_append_new(related, shown);
-        }
-        doc_list_done(&listeners);
-    }
-    return 0;
+    return alb_list_relations(call, &relations);
 }
 
 int alb_update_security_policy_attribute(struct call *call)

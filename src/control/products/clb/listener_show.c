@@ -4,7 +4,11 @@
 
 static const char *listener_status(struct call *call, const struct doc *doc)
 {
-    bool is_enabled = json_flag(doc->body, "Enabled", false);
+    const json_t *instance =
+        txn_body(call->txn, "clb.load_balancer", json_text(doc->body, "LoadBalancerId"));
+    /* Nothing runs in an inactive instance. */
+    bool is_enabled =
+        json_flag(doc->body, "Enabled", false) && json_flag(instance, "Enabled", true);
 
     switch (call_state(call, doc, NULL)) {
     case DELIVERY_NEW:

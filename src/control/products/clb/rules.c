@@ -197,9 +197,9 @@ static int put_settings(struct call *call, json_t *body)
         json_put_text(body, "ListenerSync", call_text(call, "ListenerSync"));
     if (json_text_is(body, "ListenerSync", "on")) {
         for (const char *const *name = own_settings; *name; name++) {
-            if (json_has(call->in, *name) && !json_has(call->in, "ListenerSync"))
+            if (json_has(call->in, *name))
                 return call_fail(call, "InvalidParameter",
-                    "%s: the rule follows its listener until ListenerSync is off.", *name);
+                    "%s: the rule follows its listener while ListenerSync is on.", *name);
             (void)json_object_del(body, *name);
         }
         return 0;

@@ -166,6 +166,20 @@ int common_list(struct call *call, const struct listing *listing);
  * they hold (the copy is not deep). */
 json_t *common_show(const struct doc *doc, const char *id_member);
 
+/* Ends an operation that reads one thing: the members of shown, which is taken over, go into the answer. 0. */
+int common_answer(struct call *call, json_t *shown);
+/* The element of list whose member has that text; the length of the list if there is none. */
+size_t common_index(const json_t *list, const char *member, const char *text);
+
+struct creation {
+    const char *kind;
+    const char *prefix; /* of the id: "acl-" */
+    const char *out;    /* member of the answer that gets the id: "AclId" */
+};
+/* Ends an operation that creates: if r, the result of its checks, is 0, body becomes a document with a new id, which is
+ * what the call is about and goes into the answer. body is taken over in any case. Returns r or call_fail's. */
+int common_create(struct call *call, const struct creation *creation, json_t *body, int r);
+
 /* --- TLS policies (tls_policies.c) ------------------------------------------------------------- */
 
 struct tls_system_policy {

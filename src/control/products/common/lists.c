@@ -1,4 +1,4 @@
-/* List operations of ALB and NLB: filter, cut to a page, show. */
+/* What ALB and NLB list, show and create alike. */
 #include "control/products/common/common.h"
 
 static bool filter_passes(
@@ -59,4 +59,38 @@ json_t *common_show(const struct doc *doc, const char *id_member)
     assert(copy);
     json_put_text(copy, id_member, doc->id);
     return copy;
+}
+
+int common_answer(struct call *call, json_t *shown)
+{
+    (void)json_object_update(call->out, shown);
+    json_decref(shown);
+    return 0;
+}
+
+size_t common_index(const json_t *list, const char *member, const char *text)
+{
+    size_t n = json_array_size(list);
+    size_t i = 0;
+
+    while (i < n && !json_text_is(json_array_get(list, i), member, text))
+        i++;
+    return i;
+}
+
+int common_create(struct call *call, const struct creation *creation, json_t *body, int r)
+{
+    char id[64];
+
+    if (r < 0) {
+        json_decref(body);
+        return r;
+    }
+    txn_new_id(call->txn, creation->prefix, id);
+    r = txn_add(call->txn, creation->kind, id, body);
+    if (r < 0)
+        return call_fail(call, "InternalError", "The id %s is in use.", id);
+    call_resource(call, id);
+    json_put_text(call->out, creation->out, id);
+    return 0;
 }

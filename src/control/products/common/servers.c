@@ -59,6 +59,10 @@ static int check_type(
     const char *group_type = json_text(group, "ServerGroupType");
     bool is_ip = strcmp(type, "Ip") == 0;
 
+    if (!is_ip && json_flag(given, "RemoteIpEnabled", false))
+        return call_fail(call, shape->codes[SERVER_TYPE],
+            "RemoteIpEnabled is for servers of type Ip; %s is of type %s.",
+            json_text(given, "ServerId"), type);
     if (is_ip == (strcmp(group_type, "Ip") == 0))
         return 0;
     return call_fail(call, shape->codes[SERVER_TYPE],

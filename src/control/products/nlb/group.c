@@ -12,9 +12,8 @@ static json_t *health_defaults(const json_t *group)
 {
     bool is_udp = json_text_is(group, "Protocol", "UDP");
 
-    /* Servers of UDP groups are checked when that is asked for: the data plane has no UDP check to use by default. */
     return json_pack("{s:b, s:s, s:i, s:i, s:i, s:i, s:i, s:s, s:s, s:s, s:[s]}",
-        "HealthCheckEnabled", !is_udp, "HealthCheckType", is_udp ? "UDP" : "TCP",
+        "HealthCheckEnabled", true, "HealthCheckType", is_udp ? "UDP" : "TCP",
         "HealthCheckConnectPort", 0, "HealthCheckConnectTimeout", 5, "HealthCheckInterval", 5,
         "HealthyThreshold", 2, "UnhealthyThreshold", 2, "HttpCheckMethod", "GET",
         "HealthCheckHttpVersion", "HTTP1.0", "HealthCheckUrl", "/", "HealthCheckHttpCode",
@@ -26,14 +25,12 @@ static const char *const health_names[] = {"HealthCheckConnectPort", "HealthChec
     "HealthCheckHttpVersion", "HealthCheckInterval", "HealthCheckReq", "HealthCheckType",
     "HealthCheckUrl", "HealthyThreshold", "HttpCheckMethod", "UnhealthyThreshold", NULL};
 
-/* Puts what is given over what holds. A type that is named switches the check on, unless the request says otherwise. */
+/* Puts what is given over what holds. */
 static void merge_health(json_t *body, const json_t *given, bool is_new)
 {
     json_t *health =
         is_new ? health_defaults(body) : json_deep_copy(json_object_get(body, "HealthCheck"));
 
-    if (is_new && json_has(given, "HealthCheckType"))
-        json_put_flag(health, "HealthCheckEnabled", true);
     json_copy_members(health, given, health_names);
     json_put(body, "HealthCheck", health);
 }

@@ -17,7 +17,7 @@
  *   = Tags                   [{Key, Value}]
  *   = ZoneMappings           [{ZoneId, VSwitchId, Status "Active"|"Shifted", LoadBalancerAddresses:
  *                              [{PrivateIPv4Address, Ipv4LocalAddresses: [texts],
- *                                AllocationId?, PublicIPv4Address?}]}]; one element per zone, of one address each.
+ *                                AllocationId?, PublicIPv4Address?, EipType?}]}]; one element per zone, of one address each.
  *                            Clients reach PrivateIPv4Address and PublicIPv4Address; servers are spoken to from
  *                            Ipv4LocalAddresses. Shifted: the zone's address is out of the DNS name, nothing else.
  *   ? LoadBalancerName
@@ -65,7 +65,7 @@
  * nlb.security_policy "sp-..."
  *   = SecurityPolicyName, TlsVersions ["TLSv1.2"...], Ciphers [texts], Tags
  *
- * Drop what a data plane does not know to its refusal by name; nothing here is left out when compiling.
+ * What the data plane lacks is compiled all the same; it refuses it by name.
  */
 #pragma once
 
