@@ -256,7 +256,7 @@ static int run(const struct client *client, const struct request *request, bool 
         status = request->yes ? CLI_OK : ask(json_array_size(steps));
         if (status == CLI_OK)
             status = do_steps(client, steps, ids);
-        if (status == CLI_OK)
+        if (status == CLI_OK && request->common.output != OUTPUT_JSON)
             (void)printf("%zu steps done.\n", json_array_size(steps));
     }
     json_decref(steps);

@@ -49,6 +49,7 @@ const char *call_time(const struct call *call, char *buf)
 void call_resource(struct call *call, const char *id)
 {
     (void)snprintf(call->resource, sizeof(call->resource), "%s", id);
+    (void)json_array_append_new(call->resources, json_string(id));
 }
 
 static void call_trim_jobs(struct txn *txn)
@@ -77,6 +78,8 @@ void call_job(struct call *call, const char *type)
     json_put_text(job, "ApiName", call->op->name);
     json_put_text(job, "ResourceType", type);
     json_put_text(job, "ResourceId", call->resource);
+    if (json_array_size(call->resources) > 1)
+        json_put(job, "ResourceIds", json_copy(call->resources));
     json_put_text(job, "Status", "Processing");
     json_put_int(job, "CreateTime", (json_int_t)call->now_ms);
     json_put_int(job, "ModifyTime", (json_int_t)call->now_ms);

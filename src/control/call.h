@@ -35,7 +35,8 @@ struct call {
     char message[512];
     unsigned status;
     /* Set by call_resource: what the operation log and the job are about. */
-    char resource[64];
+    char resource[64]; /* the last one */
+    json_t *resources; /* owned by the dispatcher: ids of all, in order */
 };
 
 typedef int (*call_fn)(struct call *call);
@@ -91,8 +92,8 @@ static inline const char *call_text(const struct call *call, const char *name)
 
 /* The document that parameter `param` names, or NULL after call_fail with not_found ("ResourceNotFound.Listener").
  * what: "listener", for the message. */
-const struct doc *call_find(
-    struct call *call, const char *kind, const char *param, const char *not_found, const char *what);
+const struct doc *call_find(struct call *call, const char *kind, const char *param,
+    const char *not_found, const char *what);
 /* "2026-01-02T03:04:05Z", for CreateTime and its like; buf: 32 bytes. */
 const char *call_time(const struct call *call, char *buf);
 /* What this call changes. Also the resource of its operation-log record. */

@@ -207,7 +207,7 @@ def test_what_cannot_be_bound_is_told_word_for_word_and_mended(site):
         clb.listener("http", instance, 8090, start=False, VServerGroupId=group["VServerGroupId"])
         clb.call("StartLoadBalancerListener", LoadBalancerId=instance, ListenerPort=8090, ListenerProtocol="http")
         wait_for(lambda: refusals(node), "the refusal is stored", 10)
-        assert refusals(node) == [f"bind {address}:8090 cannot be bound: Address already in use"]
+        assert refusals(node) == [f"bind {address}:8090: cannot be bound: Address already in use"]
         # Everything else goes on.
         assert get((address, 8080)).status == 200
         clb.set_listener("http", instance, 8080, Description="still-changes")
@@ -232,7 +232,7 @@ def test_port_below_1024_without_privilege_says_so(new_node, backends):
         clb.wait_status("http", instance, 80)  # this machine lets everybody have it
         return
     wait_for(lambda: refusals(node), "the refusal is stored", 10)
-    assert refusals(node) == [f"bind {address}:80 cannot be bound: Permission denied"]
+    assert refusals(node) == [f"bind {address}:80: cannot be bound: Permission denied"]
 
 
 def refusals(node):

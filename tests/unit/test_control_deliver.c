@@ -268,9 +268,9 @@ static void a_refusal_is_on_its_document_and_the_rest_is_sent(void **state)
     assert_null(strstr(line, "sgp-1"));
     assert_non_null(strstr(line, "sgp-2"));
     say_done(version_of(line));
-    assert_state("sgp-1", DELIVERY_REFUSED, "protocol grpc is not built");
+    assert_state("sgp-1", DELIVERY_REFUSED, "protocol grpc: is not built");
     assert_state("sgp-2", DELIVERY_ACTIVE, "");
-    assert_job("job-1", "Failed", "protocol grpc is not built");
+    assert_job("job-1", "Failed", "protocol grpc: is not built");
     assert_job("job-2", "Succeeded", "");
 
     rename_group("sgp-1", "Wlc");

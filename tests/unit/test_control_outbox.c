@@ -146,7 +146,7 @@ static void refused_ones_are_held_in_the_data_planes_words(void **state)
     assert_int_equal(
         answer(REFUSED("listener/l", "cannot be bound: Permission denied")), OUTBOX_REFUSED);
     assert_string_equal(
-        held(), "listener/l: bind 127.16.0.5:80 cannot be bound: Permission denied;");
+        held(), "listener/l: bind 127.16.0.5:80: cannot be bound: Permission denied;");
     assert_string_equal(message(2), "+g"); /* without it, although it names what is sent */
     assert_int_equal(answer(OK), 0);
     assert_string_equal(message(3), "");
@@ -206,7 +206,7 @@ static void a_complaint_of_what_was_not_sent_holds_what_it_names(void **state)
     (void)message(2);
     assert_int_equal(answer(REFUSED("rule/r", "needs an http listener")), OUTBOX_REFUSED);
     assert_string_equal(
-        held(), "listener/l: does not fit to rule/r: bind 127.16.0.5:80 needs an http listener;");
+        held(), "listener/l: does not fit to rule/r: bind 127.16.0.5:80: needs an http listener;");
     assert_string_equal(message(3), "+g");
 }
 
@@ -219,8 +219,8 @@ static void complaints_by_place_and_of_everything(void **state)
     assert_int_equal(answer(REFUSED("upsert[0]", "is not a kind of resource")), OUTBOX_REFUSED);
     assert_string_equal(message(2), "+l");
     assert_int_equal(answer(REFUSED("document", "makes too many")), OUTBOX_REFUSED);
-    assert_string_equal(held(), "cron/c: bind 127.16.0.5:80 is not a kind of resource;"
-                                "listener/l: bind 127.16.0.5:80 makes too many;");
+    assert_string_equal(held(), "cron/c: bind 127.16.0.5:80: is not a kind of resource;"
+                                "listener/l: bind 127.16.0.5:80: makes too many;");
     assert_string_equal(message(3), "");
 }
 

@@ -275,6 +275,7 @@ unsigned dispatch(struct api *api, const struct dispatch_request *request, struc
     d.call = (struct call){
         .op = request->op,
         .out = d.out,
+        .resources = json_array(),
         .txn = txn_begin(api->control->catalog),
         .control = api->control,
         .node = &api->control->node,
@@ -292,6 +293,7 @@ unsigned dispatch(struct api *api, const struct dispatch_request *request, struc
         events_add(&api->events, &event);
     }
     status = r < 0 ? write_error(&d, ret_json) : write_answer(&d, ret_json);
+    json_decref(d.call.resources);
     json_decref(d.in);
     json_decref(d.out);
     json_decref(d.answer);

@@ -355,7 +355,7 @@ void outbox_acknowledge(struct outbox *outbox)
     }
 }
 
-/* "bind 127.16.0.5:80 cannot be bound: Permission denied": what is wrong where, in the data plane's words. */
+/* "bind 127.16.0.5:80: cannot be bound: Permission denied": what is wrong where, in the data plane's words. */
 static void format_reason(const json_t *error, char buf[static REASON_MAX])
 {
     const char *field = json_string_value(json_object_get(error, "field"));
@@ -364,8 +364,8 @@ static void format_reason(const json_t *error, char buf[static REASON_MAX])
 
     field = field ? field : "";
     value = value ? value : "";
-    (void)snprintf(buf, REASON_MAX, "%s%s%s%s%s", field, field[0] != '\0' ? " " : "", value,
-        value[0] != '\0' ? " " : "", rule ? rule : "is refused");
+    (void)snprintf(buf, REASON_MAX, "%s%s%s%s%s", field, value[0] != '\0' ? " " : "", value,
+        field[0] != '\0' || value[0] != '\0' ? ": " : "", rule ? rule : "is refused");
 }
 
 /* "upsert[3]": an element of which not even kind and id could be taken. */

@@ -212,12 +212,19 @@ static bool end_job(struct settling *settling, const struct job *job)
     const json_t *old = txn_body(settle_txn(settling), "system.job", job->id);
     const char *resource = old ? json_text(old, "ResourceId") : NULL;
     const char *reason = resource ? refusal_reason(settling, resource) : NULL;
-    json_t *body;
+    json_t *body, *id;
+    size_t i;
 
     if (!old)
         return true;
     if (resource && outbox_is_doubtful(settling->outbox, resource))
         return false;
+    json_array_foreach (json_object_get(old, "ResourceIds"), i, id) {
+        if (outbox_is_doubtful(settling->outbox, json_string_value(id)))
+            return false;
+        if (!reason)
+            reason = refusal_reason(settling, json_string_value(id));
+    }
     body = txn_edit(settling->txn, "system.job", job->id);
     json_put_text(body, "Status", reason ? "Failed" : "Succeeded");
     json_put_int(body, "ModifyTime", (int64_t)settling->now_ms);

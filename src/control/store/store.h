@@ -74,5 +74,5 @@ struct store_event_query {
 typedef int (*store_event_fn)(void *arg, uint64_t number, struct span json);
 int store_events(struct store *store, const struct store_event_query *query, store_event_fn fn,
     void *arg) MUST_CHECK;
-/* Forgets records older than that; called now and then. */
+/* Forgets records older than that, and all but the last million; called now and then. */
 int store_events_trim(struct store *store, uint64_t before_ms) MUST_CHECK;

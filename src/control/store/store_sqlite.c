@@ -36,7 +36,8 @@ static const char *const sql[STATEMENTS] = {
     [STMT_SET_TRIMMED] = "UPDATE state SET trimmed = ?1",
     [STMT_ADD_EVENT] = "INSERT INTO events(id, time_ms, name, resource, user, json)"
                        " VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
-    [STMT_TRIM_EVENTS] = "DELETE FROM events WHERE time_ms < ?1",
+    [STMT_TRIM_EVENTS] = "DELETE FROM events WHERE time_ms < ?1"
+                         " OR number <= (SELECT max(number) FROM events) - ?2",
 };
 
 /* --- small things ---------------------------------------------------------------------------- */

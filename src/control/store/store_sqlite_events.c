@@ -77,11 +77,16 @@ int store_events(
     return MIN(r, 0);
 }
 
+/* Whatever their age: a client that polls hard must not fill the disk. */
+#define EVENTS_MAX 1000000u
+
 int store_events_trim(struct store *store, uint64_t before_ms)
 {
     sqlite3_stmt *stmt = sqlite_statement(store, STMT_TRIM_EVENTS);
 
-    if (stmt)
+    if (stmt) {
         sqlite_bind_u64(stmt, 1, before_ms);
+        sqlite_bind_u64(stmt, 2, EVENTS_MAX);
+    }
     return sqlite_run(store, stmt);
 }
