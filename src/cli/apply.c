@@ -116,7 +116,7 @@ static bool is_busy(const char *code)
     static const char *const starts[] = {"IncorrectStatus.", "ResourceInConfiguring",
         "ResourceInCreating", "SystemBusy", "OperationBusy", "Conflict.Lock", "LockFailed",
         "ServiceIsConfiguring", "VServerGroupProcessing", "BackendServer.configuring",
-        "ListenerProcessing", "Throttling"};
+        "ListenerProcessing"};
 
     for (size_t i = 0; i < ARRAY_LEN(starts); i++) {
         if (strncmp(code, starts[i], strlen(starts[i])) == 0)

@@ -36,6 +36,7 @@ struct command {
     const char *name;
     int (*run)(int argc, char **argv);
     const char *summary;
+    const char *words; /* what completion offers behind it */
 };
 extern const struct command commands[];
 extern const size_t n_commands;

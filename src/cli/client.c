@@ -14,6 +14,8 @@
 #define ANSWER_MAX   (256u << 20)
 #define TIMEOUT_MS   30000u
 #define PAGES_MAX    10000u
+#define BUSY_TRIES   100u
+#define BUSY_PAUSE   (100 * 1000000L) /* ns */
 
 /* --- endpoint and key ---------------------------------------------------------------------- */
 
@@ -203,7 +205,7 @@ static void copy_member(const json_t *answer, const char *name, char *buf, size_
     (void)snprintf(buf, size, "%s", value ? value : "");
 }
 
-int client_call(const struct client *client, const struct openapi_operation *op,
+static int call_once(const struct client *client, const struct openapi_operation *op,
     const struct params *params, json_t **ret_answer, struct client_error *ret_error)
 {
     struct text body, text;
@@ -239,6 +241,22 @@ int client_call(const struct client *client, const struct openapi_operation *op,
     json_decref(answer);
     text_done(&body);
     text_done(&text);
+    return status;
+}
+
+/* A key has so many calls per second; a call too many was not made, so it may be made again. */
+int client_call(const struct client *client, const struct openapi_operation *op,
+    const struct params *params, json_t **ret_answer, struct client_error *ret_error)
+{
+    const struct timespec pause = {.tv_nsec = BUSY_PAUSE};
+    int status = call_once(client, op, params, ret_answer, ret_error);
+
+    for (unsigned i = 1; i < BUSY_TRIES && status == CLI_REFUSED; i++) {
+        if (strncmp(ret_error->code, "Throttling", 10) != 0)
+            break;
+        (void)nanosleep(&pause, NULL);
+        status = call_once(client, op, params, ret_answer, ret_error);
+    }
     return status;
 }
 

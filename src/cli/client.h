@@ -21,7 +21,7 @@ struct client_error {
 };
 
 /* CLI_OK and the answer, a new reference; CLI_REFUSED and *ret_error, not shown yet; or CLI_UNREACHABLE after saying
- * why. ret_answer may be NULL. */
+ * why. Waits where the key has had its calls of this second. ret_answer may be NULL. */
 int client_call(const struct client *client, const struct openapi_operation *op,
     const struct params *params, json_t **ret_answer, struct client_error *ret_error) MUST_CHECK;
 

@@ -19,19 +19,6 @@ static bool is_unchecked(const json_t *row)
     return state && (strcasecmp(state, "unavailable") == 0 || strcasecmp(state, "unused") == 0);
 }
 
-static json_t *checked_rows(const json_t *rows)
-{
-    json_t *checked = json_array();
-    json_t *row;
-    size_t i;
-
-    json_array_foreach (rows, i, row) {
-        if (!is_unchecked(row))
-            (void)json_array_append(checked, row);
-    }
-    return checked;
-}
-
 static void add_row(
     json_t *rows, const struct place *place, const json_t *server, const char *state)
 {
@@ -154,13 +141,17 @@ static int check_all_clb(const struct client *client, json_t *rows)
     return worst;
 }
 
-static int collect(const struct client *client, json_t *rows)
+int collect_health(const struct client *client, bool all, json_t *rows)
 {
     static const char *const zoned[] = {"alb", "nlb"};
     int worst = check_all_clb(client, rows);
 
     for (size_t i = 0; i < ARRAY_LEN(zoned) && worst != CLI_UNREACHABLE; i++)
         worst = MAX(worst, check_zoned(client, zoned[i], rows));
+    for (size_t i = json_array_size(rows); i > 0 && !all; i--) {
+        if (is_unchecked(json_array_get(rows, i - 1)))
+            (void)json_array_remove(rows, i - 1);
+    }
     return worst;
 }
 
@@ -178,15 +169,17 @@ static int show_health(const struct client *client, const struct common *common,
         {"REASON", "Reason"},
     };
     json_t *rows = json_array();
-    int status = collect(client, rows);
-    json_t *checked = checked_rows(rows);
+    int status = collect_health(client, all, rows);
+    const json_t *row;
+    size_t i;
 
     if (status != CLI_UNREACHABLE)
-        show_rows(common, all ? rows : checked, columns, ARRAY_LEN(columns),
-            "All servers that are checked are healthy.");
-    if (status == CLI_OK && json_array_size(checked) > 0)
-        status = CLI_REFUSED;
-    json_decref(checked);
+        show_rows(
+            common, rows, columns, ARRAY_LEN(columns), "All servers that are checked are healthy.");
+    json_array_foreach (rows, i, row) {
+        if (status == CLI_OK && !is_unchecked(row))
+            status = CLI_REFUSED;
+    }
     json_decref(rows);
     return status;
 }

@@ -7,20 +7,27 @@
 #include "cli/names.h"
 #include "snapshot/describe.h"
 
+#define COMMON_WORDS "--endpoint --key-file -o --help"
+
 const struct command commands[] = {
-    {"status", cli_status, "the node, its data plane and its instances"},
-    {"instances", cli_instances, "load balancers with state and addresses"},
-    {"health", cli_health, "servers that are not healthy"},
-    {"events", cli_events, "who changed what, and when"},
-    {"top", cli_top, "traffic of listeners and servers, each second"},
-    {"wait", cli_wait, "until a job of alb or nlb is done"},
-    {"apply", cli_apply, "make the node be as a manifest says"},
-    {"diff", cli_diff, "what apply would change"},
-    {"completion", cli_completion, "a script that lets bash, zsh or fish complete commands"},
-    {"explain", cli_explain, "what happens to a request, and why"},
-    {"check", cli_check, "verify a snapshot file and show all of its errors"},
-    {"describe", cli_describe, "the fields of a snapshot file, in Markdown"},
-    {"reasons", cli_reasons, "the reasons in logs and metrics, in Markdown"},
+    {"status", cli_status, "what is wrong; the node, its data plane and its instances",
+        COMMON_WORDS},
+    {"instances", cli_instances, "load balancers with state and addresses", COMMON_WORDS},
+    {"health", cli_health, "servers that are not healthy", "--all " COMMON_WORDS},
+    {"events", cli_events, "who changed what, and when", "--since --all -n " COMMON_WORDS},
+    {"top", cli_top, "traffic of listeners and servers, each second",
+        "-n --interval " COMMON_WORDS},
+    {"wait", cli_wait, "until a job of alb or nlb is done", "alb nlb --timeout " COMMON_WORDS},
+    {"apply", cli_apply, "make the node be as a manifest says",
+        "-f --prune --yes --dry-run " COMMON_WORDS},
+    {"diff", cli_diff, "what apply would change", "-f --prune " COMMON_WORDS},
+    {"completion", cli_completion, "a script that lets bash, zsh or fish complete commands",
+        "bash zsh fish --help"},
+    {"explain", cli_explain, "what happens to a request, and why",
+        "--snapshot --listener --url --method --header --client --draw --help"},
+    {"check", cli_check, "verify a snapshot file and show all of its errors", "--snapshot --help"},
+    {"describe", cli_describe, "the fields of a snapshot file, in Markdown", ""},
+    {"reasons", cli_reasons, "the reasons in logs and metrics, in Markdown", ""},
 };
 const size_t n_commands = ARRAY_LEN(commands);
 

@@ -45,12 +45,14 @@ bool same_name(struct span a, struct span b)
            memcmp(left, right, n) == 0;
 }
 
+const struct product_alias product_aliases[N_PRODUCT_ALIASES] = {{"clb", "slb"}, {"dns", "alidns"}};
+
 const struct openapi_product *find_product(struct span name)
 {
-    if (span_eq(name, SPAN_LIT("clb")))
-        name = SPAN_LIT("slb");
-    if (span_eq(name, SPAN_LIT("dns")))
-        name = SPAN_LIT("alidns");
+    for (size_t i = 0; i < N_PRODUCT_ALIASES; i++) {
+        if (same_name(name, span_of(product_aliases[i].alias)))
+            name = span_of(product_aliases[i].name);
+    }
     return openapi_product_by_name(name);
 }
 

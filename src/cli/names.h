@@ -9,7 +9,14 @@ void add_kebab(struct text *out, const char *name);
 /* Whether both are the same but for letter case and dashes. */
 bool same_name(struct span a, struct span b);
 
-/* "slb" and "clb" are Slb, "dns" is Alidns. NULL: none. */
+/* Other words for a product: "clb" is Slb, "dns" is Alidns. */
+struct product_alias {
+    const char *alias, *name;
+};
+#define N_PRODUCT_ALIASES 2u
+extern const struct product_alias product_aliases[N_PRODUCT_ALIASES];
+
+/* By name or alias, whatever the letter case. NULL: none. */
 const struct openapi_product *find_product(struct span name);
 const struct openapi_operation *find_operation(
     const struct openapi_product *product, struct span name);

@@ -28,19 +28,72 @@ static int begin(const struct arguments *arguments, int status, const char *usag
 
 /* --- status and instances ------------------------------------------------------------------ */
 
+/* What status tells; each a reference of its own, or NULL where it could not be asked. */
+struct picture {
+    json_t *node, *instances, *refusals, *unhealthy;
+};
+
+static void picture_done(struct picture *picture)
+{
+    json_decref(picture->node);
+    json_decref(picture->instances);
+    json_decref(picture->refusals);
+    json_decref(picture->unhealthy);
+}
+
+static int ask_picture(const struct client *client, struct picture *picture)
+{
+    int worst = client_ask(client, "OpenSlb", "GetNodeStatus", NULL, &picture->node);
+
+    if (worst != CLI_OK)
+        return worst;
+    picture->instances = json_array();
+    picture->unhealthy = json_array();
+    worst = client_list(client, "OpenSlb", "ListRefusals", "Refusals", NULL, &picture->refusals);
+    if (worst != CLI_UNREACHABLE)
+        worst = MAX(worst, collect_instances(client, picture->instances));
+    if (worst != CLI_UNREACHABLE)
+        worst = MAX(worst, collect_health(client, false, picture->unhealthy));
+    return worst;
+}
+
+static bool is_connected(const json_t *node)
+{
+    return json_is_true(json_object_get(json_object_get(node, "DataPlane"), "Connected"));
+}
+
+/* The two largest units of a time: "3 d 4 h". */
+static void add_duration(struct text *out, int64_t seconds)
+{
+    static const struct {
+        const char *name;
+        int64_t seconds;
+    } units[] = {{"d", 86400}, {"h", 3600}, {"min", 60}, {"s", 1}};
+    size_t i = 0;
+
+    while (i + 1 < ARRAY_LEN(units) && seconds < units[i].seconds)
+        i++;
+    text_addf(out, "%lld %s", (long long)(seconds / units[i].seconds), units[i].name);
+    if (i + 1 < ARRAY_LEN(units))
+        text_addf(out, " %lld %s", (long long)(seconds % units[i].seconds / units[i + 1].seconds),
+            units[i + 1].name);
+}
+
 static void add_node(struct text *out, const json_t *node)
 {
     const json_t *data = json_object_get(node, "DataPlane");
     char a[CELL_MAX], b[CELL_MAX];
 
-    text_addf(out, "node         %s, version %s, up %s s\n", cell_text(node, "RegionId", a),
-        json_string_value(json_object_get(node, "Version")) ?: "?",
-        cell_text(node, "UptimeSeconds", b));
-    if (!json_is_true(json_object_get(data, "Connected"))) {
-        text_add(out, SPAN_LIT("data plane   NOT CONNECTED: changes wait until it is\n"));
+    text_addf(out, "node         %s, version %s, up ", cell_text(node, "RegionId", a),
+        json_string_value(json_object_get(node, "Version")) ?: "?");
+    add_duration(out, json_integer_value(json_object_get(node, "UptimeSeconds")));
+    if (!is_connected(node)) {
+        text_add(
+            out, SPAN_LIT("\ndata plane   NOT CONNECTED: changes wait until it is; the log of slbd "
+                          "says why\n"));
         return;
     }
-    text_add(out, SPAN_LIT("data plane   connected"));
+    text_add(out, SPAN_LIT("\ndata plane   connected"));
     if (json_object_get(data, "Pid"))
         text_addf(out, ", process %s, workers: %s", cell_text(data, "Pid", a),
             cell_text(data, "Workers", b));
@@ -49,40 +102,92 @@ static void add_node(struct text *out, const json_t *node)
         cell_text(node, "Revision", a), cell_text(node, "AcknowledgedRevision", b));
 }
 
-int cli_status(int argc, char **argv)
+/* Rows are by listener; a server is counted once. */
+static size_t count_servers(const json_t *rows)
 {
-    struct arguments arguments;
-    struct client client;
-    json_t *rows, *node = NULL;
-    struct text out;
-    bool is_done;
-    int status;
+    json_t *seen = json_object();
+    const json_t *row;
+    size_t i, n;
 
-    status = begin(&arguments, read_arguments(argc, argv, NULL, 0, &arguments),
-        "usage: slb status [OPTION]...\n\n", &is_done, &client);
-    if (is_done) {
-        free_arguments(&arguments);
-        return status;
+    json_array_foreach (rows, i, row) {
+        char ip[CELL_MAX], port[CELL_MAX], key[128];
+
+        (void)snprintf(
+            key, sizeof(key), "%s %s", cell_text(row, "Ip", ip), cell_text(row, "Port", port));
+        (void)json_object_set_new(seen, key, json_true());
     }
-    rows = json_array();
+    n = json_object_size(seen);
+    json_decref(seen);
+    return n;
+}
+
+static void add_troubles(struct text *out, const struct picture *picture)
+{
+    size_t n_refused = json_array_size(picture->refusals);
+    size_t n_unhealthy = count_servers(picture->unhealthy);
+
+    if (n_refused > 0)
+        text_addf(out, "refused      %zu: see below\n", n_refused);
+    if (n_unhealthy > 0)
+        text_addf(out, "servers      not healthy: %zu; slb health shows them\n", n_unhealthy);
+    else
+        text_add(out, SPAN_LIT("servers      all that are checked are healthy\n"));
+}
+
+static void show_picture(const struct common *common, const struct picture *picture)
+{
+    static const struct column refusal_columns[] = {
+        {"RESOURCE", "ResourceId"}, {"SINCE", "Time"}, {"REASON", "Reason"}};
+    struct text out;
+
     text_init(&out, SIZE_MAX);
-    status = client_ask(&client, "OpenSlb", "GetNodeStatus", NULL, &node);
-    if (status == CLI_OK)
-        status = collect_instances(&client, rows);
-    if (node && wants_table(&arguments.common)) {
-        add_node(&out, node);
+    if (wants_table(common)) {
+        add_node(&out, picture->node);
+        add_troubles(&out, picture);
         text_add_char(&out, '\n');
         print_text(&out);
-        show_rows(&arguments.common, rows, instance_columns, ARRAY_LEN(instance_columns),
+        show_rows(common, picture->instances, instance_columns, ARRAY_LEN(instance_columns),
             "There are no instances.");
-    } else if (node) {
-        (void)json_object_set(node, "Instances", rows);
-        answer_as_json(&out, node);
+        if (json_array_size(picture->refusals) > 0) {
+            (void)puts(
+                "\nThe data plane refuses these; it goes on with what it had of them, and they are tried "
+                "again\nwhen they change and every 30 s:\n");
+            show_rows(common, picture->refusals, refusal_columns, ARRAY_LEN(refusal_columns), "");
+        }
+    } else {
+        (void)json_object_set(picture->node, "Instances", picture->instances);
+        (void)json_object_set(picture->node, "Refusals", picture->refusals);
+        (void)json_object_set(picture->node, "UnhealthyServers", picture->unhealthy);
+        answer_as_json(&out, picture->node);
         print_text(&out);
     }
     text_done(&out);
-    json_decref(node);
-    json_decref(rows);
+}
+
+static const char status_usage[] =
+    "usage: slb status [OPTION]...\n\n"
+    "Exit status 1 if something is wrong: the data plane is not connected or refuses a resource, or a\n"
+    "server is not healthy.\n\n";
+
+int cli_status(int argc, char **argv)
+{
+    struct picture picture = {0};
+    struct arguments arguments;
+    struct client client;
+    bool is_done;
+    int status;
+
+    status = begin(&arguments, read_arguments(argc, argv, NULL, 0, &arguments), status_usage,
+        &is_done, &client);
+    if (!is_done)
+        status = ask_picture(&client, &picture);
+    if (picture.node && status != CLI_UNREACHABLE)
+        show_picture(&arguments.common, &picture);
+    if (!is_done && status == CLI_OK &&
+        (!is_connected(picture.node) || json_array_size(picture.refusals) > 0 ||
+            json_array_size(picture.unhealthy) > 0))
+        status = CLI_REFUSED;
+    picture_done(&picture);
     free_arguments(&arguments);
     return status;
 }

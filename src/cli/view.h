@@ -19,6 +19,11 @@ bool view_since(const char *text, int64_t now_s, char buf[32]);
  * of what happened; a product that failed has been told of. */
 int collect_instances(const struct client *client, json_t *rows) MUST_CHECK;
 
+/* Servers that are not healthy, of all three products, as rows: Product, Instance, Listener, Group, Server, Ip, Port,
+ * State, Reason; one for each listener and rule that uses the server. all: also those that nobody checks. CLI_OK, or the worst of
+ * what happened, which has been told. */
+int collect_health(const struct client *client, bool all, json_t *rows) MUST_CHECK;
+
 /* "%s" arguments of one call: an object with that member. A new reference. */
 json_t *ask_for(const char *member, const char *value);
 

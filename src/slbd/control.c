@@ -1,7 +1,16 @@
 /* The control process. */
-#include "control/control.h"
+#include <sys/resource.h>
 
+#include "control/control.h"
 #include "slbd/parts.h"
+
+/* Its memory has private keys and secrets, which must not lie about in files. */
+static void forbid_core_files(void)
+{
+    const struct rlimit none = {0, 0};
+
+    (void)setrlimit(RLIMIT_CORE, &none);
+}
 
 static void on_signal(void *arg, uint32_t signal)
 {
@@ -12,9 +21,11 @@ static void on_signal(void *arg, uint32_t signal)
 int control_main(const struct node_conf *node, const sigset_t *set)
 {
     struct signals signals = {0};
-    struct control *control = control_new(node);
+    struct control *control;
     int r;
 
+    forbid_core_files();
+    control = control_new(node);
     if (!control)
         return 1;
     r = signals_open(&signals, control->engine, set, on_signal, control);

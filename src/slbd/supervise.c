@@ -98,15 +98,17 @@ static _Noreturn void child_exec(struct child *child, pid_t supervisor)
         char *const *plain; /* execv takes its texts as they are */
     } args;
     const char *argv[ARGS_MAX + 2] = {"slbd"};
-    sigset_t none;
+    sigset_t set;
 
     memcpy(argv + 1, child->args, sizeof(child->args));
     args.given = argv;
     (void)setpgid(0, 0);
     if (child->ends_with_us && (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != supervisor))
         _exit(1);
-    sigemptyset(&none);
-    (void)pthread_sigmask(SIG_SETMASK, &none, NULL);
+    /* What would end the data process by default waits until it listens to it; to be ended at once by others is right. */
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    (void)pthread_sigmask(SIG_SETMASK, &set, NULL);
     /* The program that runs, also when a newer one lies in its place: both processes are of one version. */
     (void)execv("/proc/self/exe", args.plain);
     log_line(
@@ -277,7 +279,7 @@ static void supervise_until_stopped(struct supervisor *supervisor, const sigset_
     }
 }
 
-/* --- one supervisor per run_dir ------------------------------------------------------------ */
+/* --- one supervisor per node --------------------------------------------------------------- */
 
 static int prepare_dir(const char *path)
 {
@@ -288,19 +290,19 @@ static int prepare_dir(const char *path)
     return r;
 }
 
-/* Two of them would take the data plane away from one another for ever. The lock goes with the process, however it
- * ends. Returns the descriptor or -errno, logged. */
-static int lock_run_dir(const struct node_conf *node)
+/* Two of them would take the data plane away from one another for ever, or share the state and the traffic of one node.
+ * The lock goes with the process, however it ends. Returns the descriptor or -errno, logged. */
+static int lock_dir(const char *dir, const char *name)
 {
     char path[300];
     int fd;
 
-    (void)snprintf(path, sizeof(path), "%s/supervisor.lock", node->run_dir);
+    (void)snprintf(path, sizeof(path), "%s/%s", dir, name);
     fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
         return fd;
     if (fd >= 0 && errno == EWOULDBLOCK) {
-        log_line(LOG_ERROR, "another slbd supervises %s", node->run_dir);
+        log_line(LOG_ERROR, "another slbd supervises %s", dir);
         close(fd);
         return -EWOULDBLOCK;
     }
@@ -314,7 +316,7 @@ int supervise(const struct slbd_options *options, const struct node_conf *node)
 {
     struct supervisor supervisor = {.kill_at = NSEC_NEVER};
     sigset_t set;
-    int lock;
+    int run_lock, state_lock;
 
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
@@ -325,12 +327,18 @@ int supervise(const struct slbd_options *options, const struct node_conf *node)
     (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
     if (prepare_dir(node->state_dir) < 0 || prepare_dir(node->run_dir) < 0)
         return 1;
-    lock = lock_run_dir(node);
-    if (lock < 0)
+    run_lock = lock_dir(node->run_dir, "supervisor.lock");
+    if (run_lock < 0)
         return 1;
+    state_lock = lock_dir(node->state_dir, "node.lock"); /* both may be one directory */
+    if (state_lock < 0) {
+        close(run_lock);
+        return 1;
+    }
     control_init(&supervisor.control, options);
     data_init(&supervisor, options, node);
     supervise_until_stopped(&supervisor, &set);
-    close(lock);
+    close(state_lock);
+    close(run_lock);
     return 0;
 }

@@ -94,6 +94,44 @@ def test_elastic_addresses(node):
     node.fails("InvalidAllocationId.NotFound", "Vpc", "ReleaseEipAddress", AllocationId=made["AllocationId"])
 
 
+def eips(node, lb):
+    """AllocationId by zone, as the instance has them."""
+    mappings = node.call("Nlb", "GetLoadBalancerAttribute", LoadBalancerId=lb)["ZoneMappings"]
+    return {m["ZoneId"]: m["LoadBalancerAddresses"][0].get("AllocationId") for m in mappings}
+
+
+def owner(node, eip):
+    (row,) = node.call("Vpc", "DescribeEipAddresses", AllocationId=eip)["EipAddresses"]["EipAddress"]
+    return row.get("InstanceId")
+
+
+def test_zones_of_an_instance_do_not_share_or_lose_elastic_addresses(node):
+    zones = [{"ZoneId": z, "VSwitchId": v} for z, v in zip(lib.ZONES, lib.VSWITCHES)]
+    x, y, z = (node.call("Vpc", "AllocateEipAddress")["AllocationId"] for _ in range(3))
+    with_xy = [{**zones[0], "AllocationId": x}, {**zones[1], "AllocationId": y}]
+    lb = node.call("Nlb", "CreateLoadBalancer", AddressType="Internet", VpcId=lib.VPC, ZoneMappings=with_xy)
+    lb = lb["LoadbalancerId"]
+
+    def update(*mappings):
+        node.call("Nlb", "UpdateLoadBalancerZones", LoadBalancerId=lb, ZoneMappings=list(mappings))
+
+    def update_fails(code, *mappings):
+        node.fails(code, "Nlb", "UpdateLoadBalancerZones", LoadBalancerId=lb, ZoneMappings=list(mappings))
+
+    # The new zone asks for what a zone that stays has; and a zone that stays for another one than it has.
+    update_fails("ResourceAlreadyAssociated.AllocationId", zones[0], zones[1], {**zones[2], "AllocationId": x})
+    update_fails("IllegalParam", {**zones[0], "AllocationId": z}, zones[1], zones[2])
+    assert eips(node, lb) == {lib.ZONES[0]: x, lib.ZONES[1]: y}
+    # What a zone that goes had is free for the one that comes.
+    update(*with_xy, {**zones[2], "AllocationId": z})
+    update(zones[0], {**zones[2], "AllocationId": z})
+    update(zones[0], {**zones[1], "AllocationId": z})
+    assert eips(node, lb) == {lib.ZONES[0]: x, lib.ZONES[1]: z}
+    assert [owner(node, eip) for eip in (x, y, z)] == [lb, None, lb]
+    node.call("Nlb", "DeleteLoadBalancer", LoadBalancerId=lb)
+    assert [owner(node, eip) for eip in (x, y, z)] == [None] * 3
+
+
 def test_servers_are_registered_used_and_deregistered(node):
     ip = f"{node.prefix}.0.77"
     made = node.call("OpenSlb", "RegisterServer", ServerId="i-web1", Name="ECS01", PrivateIpAddresses=[ip])

@@ -176,6 +176,29 @@ def test_a_second_supervisor_is_turned_away(site):
     assert node.child("data") == data and get(addr).status == 200
 
 
+def test_one_state_is_not_shared_by_two_nodes(new_node, tmp_path):
+    """Another run_dir and other ports, the same state_dir: the data plane's listeners would be there twice."""
+    node = new_node()
+    other = node.conf_path.read_text().replace(f"run_dir = {node.run_dir}", f"run_dir = {tmp_path}/run")
+    other = re.sub(r"(listen|admin) = .*", lambda m: f"{m[1]} = {lib.HOST}:{lib.free_port()}", other)
+    path = tmp_path / "node.ini"
+    path.write_text(other)
+    second = subprocess.run([lib.SLBD_BIN, "supervise", "--node", str(path)], capture_output=True, text=True, timeout=20)
+    assert second.returncode == 1 and f"another slbd supervises {node.state_dir}" in second.stderr
+
+
+def test_a_signal_for_the_log_does_not_end_a_data_process_that_starts(new_node):
+    node = new_node()
+    for _ in range(5):
+        old = node.child("data")
+        os.kill(old, signal.SIGKILL)
+        until = time.monotonic() + 1
+        while time.monotonic() < until:
+            node.process.send_signal(signal.SIGUSR1)
+        wait_for(lambda: node.child("data") not in (None, old), "the next data process", 10)
+    assert f"was ended by signal {int(signal.SIGUSR1)}" not in node.stderr()
+
+
 def test_orderly_stop_finishes_the_request_in_progress(new_node, backends):
     node = new_node()
     clb = Clb(node)

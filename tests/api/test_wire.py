@@ -387,6 +387,16 @@ def test_a_key_cannot_lock_itself_out(node):
         node.fails("OperationDenied.OwnAccessKey", "OpenSlb", action, UserAccessKeyId=node.client.key, **params)
 
 
+def test_the_first_key_stays_without_limits(node):
+    """It may do everything whatever its record says, so the record must not say otherwise."""
+    other = node.new_key()
+    for params in ({"Permission": "read-only"}, {"Products": ["Slb"]}):
+        with pytest.raises(lib.ApiError) as e:
+            other.call("OpenSlb", "UpdateAccessKey", UserAccessKeyId=node.client.key, **params)
+        assert e.value.code == "OperationDenied.RootAccessKey"
+    node.call("OpenSlb", "DeleteAccessKey", UserAccessKeyId=other.key)
+
+
 def test_secrets_stay_secret(node):
     """Neither the log of the process, nor the operation log, nor the files of the store have them."""
     client = node.new_key(Description="secret")

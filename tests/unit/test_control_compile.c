@@ -369,11 +369,16 @@ static const struct unbuilt_case {
         "address is not built yet"},
     /* what all have */
     {{{"cas.certificate", "cert-1", "{'CertificateType':'server','Certificate':'PEM'}"},
+         {"cas.certificate", "cert-2", "{'CertificateType':'server','Certificate':'unused'}"},
+         {"clb.domain_extension", "de-1", "{'ServerCertificateId':'cert-1'}"},
          {"clb.tls_policy", "tls-1", "{'TLSVersions':['TLSv1.2'],'Ciphers':['A']}"},
-         {"ecs.security_group", "sg-1", "{'VpcId':'vpc-1'}"}},
+         {"clb.listener", "lb-9:https:443", "{'TLSCipherPolicy':'tls-1'}"}},
         "upsert[0]: kind: \"certificate\": certificates are not built yet\n"
-        "upsert[1]: kind: \"tls_policy\": TLS policies are not built yet\n"
-        "upsert[2]: kind: \"security_group\": security groups are not built yet"},
+        "upsert[1]: kind: \"tls_policy\": TLS policies are not built yet"},
+    {{{"nlb.load_balancer", "nlb-1", "{'SecurityGroupIds':['sg-1']}"},
+         {"ecs.security_group", "sg-1", "{'VpcId':'vpc-1'}"}},
+        "upsert[0]: kind: \"security_group\": security groups are not built yet\n"
+        "instance/nlb-1: security_groups: \"[...]\": security groups are not built yet"},
 };
 
 /* All that is asked for is there, also what no data plane does yet: these members of one resource. */
@@ -591,16 +596,16 @@ static const struct step alb_steps[] = {
         "+health_check/sgp-1:check"},
     {"alb.server_group", "sgp-1", "HealthCheckConfig", "{'HealthCheckEnabled':false}",
         "+server_group/sgp-1 -health_check/sgp-1:check"},
-    {"alb.acl", "acl-1", NULL, "{'AclEntries':[]}", "+access_list/acl-1"},
+    {"alb.acl", "acl-1", NULL, "{'AclEntries':[]}", ""},
     {"alb.listener", "lsn-1", "AclConfig", "{'AclType':'Black','AclRelations':[{'AclId':'acl-1'}]}",
-        "+listener/lsn-1"},
+        "+access_list/acl-1 +listener/lsn-1"},
     {"alb.acl", "acl-1", "AclEntries", "[{'Entry':'10.0.0.0/8'}]", "+access_list/acl-1"},
     {"alb.load_balancer", "alb-1", "AccessLogConfig", "{'LogProject':'p','LogStore':'s'}",
         "+listener/lsn-1"},
     {"alb.listener", "lsn-1", "Enabled", "false", "-rule/rule-1 -listener/lsn-1"},
     {"alb.listener", "lsn-1", "Enabled", "true", "+listener/lsn-1 +rule/rule-1"},
     {"alb.rule", "rule-1", NULL, NULL, "-rule/rule-1"},
-    {"alb.listener", "lsn-1", NULL, NULL, "-listener/lsn-1"},
+    {"alb.listener", "lsn-1", NULL, NULL, "-listener/lsn-1 -access_list/acl-1"},
     {"alb.server_group", "sgp-1", NULL, NULL, "-server_group/sgp-1"},
 };
 

@@ -15,7 +15,7 @@
 #define JOBS_KEPT_MS     (7ull * 24 * 3600 * 1000)
 #define JOBS_KEPT_MAX    10000u
 #define DAY_MS           (24ull * 3600 * 1000)
-#define REFUSAL_EVERY_MS 1000u
+#define REFUSAL_EVERY    NSEC_PER_SEC
 
 const struct serve_limits api_limits = {
     .line_bytes = 128u << 10,
@@ -30,6 +30,11 @@ static uint64_t api_now_ms(const struct api *api)
     nsec wall = api->control->engine ? engine_wall(api->control->engine) : clock_wall();
 
     return (uint64_t)(wall / NSEC_PER_MSEC);
+}
+
+static nsec api_mono(const struct api *api)
+{
+    return api->control->engine ? engine_now(api->control->engine) : clock_mono();
 }
 
 static void on_flush(struct engine *engine, struct timer *timer)
@@ -119,7 +124,7 @@ struct api *api_make(struct control *control, const struct product *const *set, 
     api->n_products = n;
     api->events.store = catalog_store(control->catalog);
     api->limits.per_second = control->node.rate_limit;
-    api->started_ms = api_now_ms(api);
+    api->started_at = api_mono(api);
     nonces_init(&api->nonces);
     if (control->engine)
         timer_set(
@@ -151,7 +156,7 @@ struct api *api_free(struct api *api)
 
 uint64_t api_uptime_ms(const struct api *api)
 {
-    return api_now_ms(api) - api->started_ms;
+    return (uint64_t)((api_mono(api) - api->started_at) / NSEC_PER_MSEC);
 }
 
 bool api_is_built(const struct openapi_operation *op)
@@ -312,9 +317,12 @@ static int admit(struct api_exchange *x)
 /* Code and key only: parameters and signatures may hold secrets. */
 static void log_refusal(struct api_exchange *x)
 {
-    if (x->now_ms < x->api->refusal_logged_ms + REFUSAL_EVERY_MS)
+    struct api *api = x->api;
+    nsec now = api_mono(api);
+
+    if (api->refusal_logged_at != 0 && now < api->refusal_logged_at + REFUSAL_EVERY)
         return;
-    x->api->refusal_logged_ms = x->now_ms;
+    api->refusal_logged_at = now;
     log_line(LOG_WARNING, "api: refused a request of %s with AccessKey \"%.*s\": %s", x->source_ip,
         (int)MIN(x->wire.key_id.len, 64u), x->wire.key_id.len > 0 ? x->wire.key_id.ptr : "",
         x->error.code);

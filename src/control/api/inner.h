@@ -14,7 +14,7 @@ struct api {
     struct nonces nonces;
     struct limits limits;
     struct timer flush_timer, trim_timer;
-    uint64_t started_ms, refusal_logged_ms;
+    nsec started_at, refusal_logged_at; /* of the clock that never steps; 0: no refusal so far */
 };
 
 /* api_new for other products than the program's: tests have their own. Without control->engine there are no timers. */

@@ -4,6 +4,7 @@
 #include "base/hash.h"
 #include "base/text.h"
 #include "control/compile/compile_inner.h"
+#include "control/store/refs.h"
 
 #define KEY_LEN      (COMPILE_ID_LEN + 32u)
 #define SENTENCE_LEN 256u
@@ -12,19 +13,21 @@
 static const struct root {
     const char *kind;
     compile_fn fn;
+    bool
+        if_used; /* nothing comes of it while no document names it: most certificates are in store only */
 } roots[] = {
-    {"alb.acl", compile_acl},
-    {"alb.load_balancer", compile_alb},
-    {"alb.security_policy", compile_tls_policy},
-    {"alb.server_group", compile_alb_group},
-    {"cas.certificate", compile_certificate},
-    {"clb.acl", compile_acl},
-    {"clb.load_balancer", compile_clb},
-    {"clb.tls_policy", compile_tls_policy},
-    {"ecs.security_group", compile_security_group},
-    {"nlb.load_balancer", compile_nlb},
-    {"nlb.security_policy", compile_tls_policy},
-    {"nlb.server_group", compile_nlb_group},
+    {"alb.acl", compile_acl, true},
+    {"alb.load_balancer", compile_alb, false},
+    {"alb.security_policy", compile_tls_policy, true},
+    {"alb.server_group", compile_alb_group, false},
+    {"cas.certificate", compile_certificate, true},
+    {"clb.acl", compile_acl, true},
+    {"clb.load_balancer", compile_clb, false},
+    {"clb.tls_policy", compile_tls_policy, true},
+    {"ecs.security_group", compile_security_group, true},
+    {"nlb.load_balancer", compile_nlb, false},
+    {"nlb.security_policy", compile_tls_policy, true},
+    {"nlb.server_group", compile_nlb_group, false},
 };
 
 /* Kinds of documents that belong to the unit of the document that a member names. */
@@ -209,6 +212,17 @@ static void mark_owner(
         mark(compile, root_find(part->root), json_text(body, part->member));
 }
 
+/* A document that begins or ceases to name another may decide whether anything comes of that one. */
+static bool mark_named(void *arg, const char *id)
+{
+    struct compile *compile = arg;
+    const struct unit *unit = map_find(&compile->units, span_of(id));
+
+    if (unit && unit->root->if_used)
+        mark(compile, unit->root, id);
+    return false;
+}
+
 /* Which groups name it is looked up when there is a transaction. */
 static void mark_moved(struct compile *compile, const char *id)
 {
@@ -229,8 +243,12 @@ void compile_changed(void *arg, const struct kind *kind, const char *id, json_t 
     if (!kind)
         return;
     mark_owner(compile, kind, id, old_body);
-    if (doc)
+    if (old_body)
+        (void)refs_walk(kind, old_body, mark_named, compile);
+    if (doc) {
         mark_owner(compile, kind, id, doc->body);
+        (void)refs_walk(kind, doc->body, mark_named, compile);
+    }
     if (strcmp(kind->name, "ecs.server") == 0 || strcmp(kind->name, "ecs.network_interface") == 0)
         mark_moved(compile, id);
 }
@@ -450,7 +468,7 @@ static void unit_run(struct compile *compile, struct unit *unit)
     list_remove(&unit->in_dirty);
     unit_forget_problems(compile, unit);
     compile->unit = unit;
-    if (doc)
+    if (doc && (!unit->root->if_used || txn_count_users(compile->txn, NULL, doc->id) > 0))
         unit->root->fn(compile, doc);
     compile->unit = NULL;
     unit_settle(compile, unit);

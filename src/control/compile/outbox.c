@@ -45,6 +45,7 @@ static void item_move(struct outbox *outbox, struct outbox_item *item, enum outb
     /* Leaving the held ones is not yet being right. */
     item->doubtful = item->state == OUTBOX_HELD ||
                      (item->doubtful && state != OUTBOX_IDLE && state != OUTBOX_HELD);
+    outbox->n_held_changes += item->state == OUTBOX_HELD || state == OUTBOX_HELD;
     outbox->n_pending -= item->state == OUTBOX_PENDING;
     outbox->n_held -= item->state == OUTBOX_HELD;
     list_remove(&item->link);

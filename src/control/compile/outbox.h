@@ -39,7 +39,8 @@ struct outbox {
     struct map items; /* by key */
     struct list pending, in_flight, held;
     uint32_t n_pending, n_held;
-    unsigned round; /* tries of the message that was refused; 0: none */
+    uint64_t n_held_changes; /* goes up whenever what is held, or why, may be another */
+    unsigned round;          /* tries of the message that was refused; 0: none */
 };
 
 void outbox_init(struct outbox *outbox);

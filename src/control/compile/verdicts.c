@@ -70,7 +70,8 @@ void verdicts_init(
     struct txn *txn = txn_begin(catalog);
     struct doc_list list;
 
-    *verdicts = (struct verdicts){.catalog = catalog, .compile = compile};
+    *verdicts =
+        (struct verdicts){.catalog = catalog, .compile = compile, .settled_changes = UINT64_MAX};
     list_init(&verdicts->jobs);
     txn_list(txn, "system.refusal", &list);
     for (uint32_t i = 0; i < list.n; i++) {
@@ -127,6 +128,7 @@ const char *verdicts_reason(const struct verdicts *verdicts, struct txn *txn, co
 struct settling {
     struct verdicts *verdicts;
     const struct outbox *outbox;
+    bool is_same; /* nothing was refused or mended since the last time: refusals are as they were */
     struct map reasons; /* doc id -> held item whose reason tells the cause best; borrowed */
     struct txn *txn;    /* NULL: nothing to write so far */
     uint64_t now_ms;
@@ -201,9 +203,16 @@ static void write_refusals(struct settling *settling)
 
 static const char *refusal_reason(const struct settling *settling, const char *doc_id)
 {
-    const struct outbox_item *item = map_find(&settling->reasons, span_of(doc_id));
+    const struct verdicts *verdicts = settling->verdicts;
+    const struct outbox_item *item;
+    const struct refusal *refusal;
 
-    return item ? item->reason : compile_problem(settling->verdicts->compile, doc_id);
+    if (settling->is_same) {
+        refusal = map_find(&verdicts->refusals, span_of(doc_id));
+        return refusal ? refusal->reason : compile_problem(verdicts->compile, doc_id);
+    }
+    item = map_find(&settling->reasons, span_of(doc_id));
+    return item ? item->reason : compile_problem(verdicts->compile, doc_id);
 }
 
 /* Returns whether it has ended: not while what was refused has changed and waits for its next answer. */
@@ -253,6 +262,11 @@ static void remember(struct settling *settling)
     pos = 0;
     while ((item = map_next(&settling->reasons, &pos, &key)))
         refusal_put(verdicts, item->doc_id, item->reason);
+    verdicts->settled_changes = settling->outbox->n_held_changes;
+}
+
+static void forget_jobs(struct verdicts *verdicts)
+{
     list_foreach_safe (it, &verdicts->jobs) {
         struct job *job = container_of(it, struct job, link);
 
@@ -267,8 +281,11 @@ int verdicts_settle(
     struct settling settling = {.verdicts = verdicts, .outbox = outbox, .now_ms = now_ms};
     int r = 0;
 
-    collect_reasons(&settling, outbox);
-    write_refusals(&settling);
+    settling.is_same = verdicts->settled_changes == outbox->n_held_changes;
+    if (!settling.is_same) {
+        collect_reasons(&settling, outbox);
+        write_refusals(&settling);
+    }
     list_foreach (it, &verdicts->jobs) {
         struct job *job = container_of(it, struct job, link);
 
@@ -280,6 +297,8 @@ int verdicts_settle(
         r = txn_commit(settling.txn, NULL, 0, NULL);
     }
     if (r == 0)
+        forget_jobs(verdicts);
+    if (r == 0 && !settling.is_same)
         remember(&settling);
     map_done(&settling.reasons);
     return r;

@@ -12,7 +12,9 @@ struct verdicts {
     struct catalog *catalog;       /* borrowed */
     const struct compile *compile; /* borrowed: knows what was wrong before anything was sent */
     struct map refusals;           /* doc id -> struct refusal, owned: what the store has */
-    struct list jobs;              /* struct job, oldest first: those that have not ended */
+    uint64_t
+        settled_changes; /* the outbox's n_held_changes when refusals were last brought in line */
+    struct list jobs;    /* struct job, oldest first: those that have not ended */
 };
 
 /* Reads what the store has. */

@@ -259,12 +259,13 @@ int zones_make(struct call *call, const struct zone_shape *shape, const struct z
     return 0;
 }
 
-/* A zone that stays: with the vSwitch and the address it has. */
+/* A zone that stays: with the vSwitch and the addresses it has. */
 static int check_kept(
     struct call *call, const struct zone_shape *shape, const json_t *mapping, const json_t *given)
 {
     const char *zone_id = json_text(given, "ZoneId");
     const char *wanted = json_text(given, shape->private_address);
+    const char *eip = json_text(given, "AllocationId");
 
     if (!json_text_is(mapping, "VSwitchId", json_text(given, "VSwitchId")))
         return call_fail(call, shape->codes[ZONE_OTHER_VSWITCH],
@@ -273,6 +274,9 @@ static int check_kept(
     if (wanted && !json_text_is(zone_address(mapping), shape->private_address, wanted))
         return call_fail(call, shape->codes[ZONE_ADDRESS_INVALID],
             "The zone %s has an address already; it cannot become %s.", zone_id, wanted);
+    if (eip && !json_text_is(zone_address(mapping), "AllocationId", eip))
+        return call_fail(call, shape->codes[ZONE_ADDRESS_INVALID],
+            "The zone %s has an EIP already; it cannot become %s.", zone_id, eip);
     return 0;
 }
 
@@ -337,14 +341,16 @@ int zones_set_internet(struct call *call, const struct zone_shape *shape,
                 "The instance has no zone %s with the vSwitch %s.", zone_id ?: "(not given)",
                 vswitch_id ?: "(not given)");
     }
+    /* All first: a zone may be given what another one has. */
+    json_array_foreach (mappings, i, mapping)
+        release_eip(call, shape, owner->id, zone_address(mapping));
+    if (!owner->is_internet)
+        return 0;
     json_array_foreach (mappings, i, mapping) {
-        json_t *address = zone_address(mapping);
         const json_t *wish = find_zone(given, json_text(mapping, "ZoneId"));
 
-        release_eip(call, shape, owner->id, address);
-        if (!owner->is_internet)
-            continue;
-        r = take_eip(call, shape, owner->id, json_text(wish, "AllocationId"), address);
+        r = take_eip(
+            call, shape, owner->id, json_text(wish, "AllocationId"), zone_address(mapping));
         if (r < 0)
             return r;
     }

@@ -281,7 +281,8 @@ int inventory_take_eip(
     body = txn_edit(txn, "vpc.eip", allocation_id);
     if (!body)
         return -ENOENT;
-    if (json_text(body, "Owner") && !json_text_is(body, "Owner", owner))
+    /* Also if it is owner's: one zone of it would release what another one has. */
+    if (json_text(body, "Owner"))
         return -EBUSY;
     json_put_text(body, "Owner", owner);
     (void)snprintf(ret_id, 64, "%s", allocation_id);

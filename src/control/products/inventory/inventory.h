@@ -27,7 +27,7 @@ struct inventory_wish {
 int inventory_take(struct txn *txn, const struct inventory_wish *wish,
     char (*ret_ips)[INVENTORY_IP_LEN]) MUST_CHECK;
 /* Binds an EIP to owner: the one allocation_id names, or a new one if that is NULL, which goes away with the owner.
- * 0; -ENOENT; -EBUSY: bound to another; -ENOSPC. ret_id: 64 bytes. */
+ * 0; -ENOENT; -EBUSY: bound already, to whomever; -ENOSPC. ret_id: 64 bytes. */
 int inventory_take_eip(struct txn *txn, const char *allocation_id, const char *owner, char *ret_id,
     char *ret_ip) MUST_CHECK;
 /* Gives back all that owner has taken: addresses, EIPs. */

@@ -116,6 +116,7 @@ int system_update_access_key(struct call *call)
 {
     static const char *const changed[] = {"Description", "Permission", "Status", NULL};
     bool has_products = json_len(call->in, "Products") > 0;
+    bool is_limiting = has_products || json_text_is(call->in, "Permission", "read-only");
     const struct doc *key;
     json_t *body, *names;
     int r;
@@ -124,6 +125,10 @@ int system_update_access_key(struct call *call)
         has_products || json_has(call->in, "Status") || json_has(call->in, "Permission"), &key);
     if (r < 0)
         return r;
+    if (is_limiting && json_flag(key->body, "Root", false))
+        return call_fail(call, "OperationDenied.RootAccessKey",
+            "AccessKey %s was made with the node and has no limits; disable or delete it instead.",
+            key->id);
     if (has_products && json_flag(call->in, "AllProducts", false))
         return call_fail(call, "InvalidParameter", "Products and AllProducts exclude each other.");
     r = read_products(call, &names);
