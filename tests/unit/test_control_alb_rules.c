@@ -413,8 +413,8 @@ static void single_actions(void **state)
         [ALONE] = "",
         [BEFORE_FIXED] =
             ", {'Type': 'FixedResponse', 'Order': 9, 'FixedResponseConfig': {'HttpCode': '200'}}",
-        [BEFORE_FORWARD] = ", {'Type': 'ForwardGroup', 'Order': 9, 'ForwardGroupConfig':"
-                           " {'ServerGroupTuples': [{'ServerGroupId': 'GROUP'}]}}",
+        [BEFORE_FORWARD] = (", {'Type': 'ForwardGroup', 'Order': 9, 'ForwardGroupConfig':"
+                            " {'ServerGroupTuples': [{'ServerGroupId': 'GROUP'}]}}"),
     };
     char given[1024];
 
