@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "cli/labels.h"
 #include "cli/manifest_state.h"
 #include "cli/output.h"
 #include "cli/view.h"
@@ -222,6 +223,85 @@ static int do_steps(const struct client *client, const json_t *steps, json_t *id
     return CLI_OK;
 }
 
+/* --- what became of it --------------------------------------------------------------------- */
+
+/* Until the data plane has what is stored, or is not there. */
+static int settle(const struct client *client)
+{
+    const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
+    bool is_settled = false;
+    int status = CLI_OK;
+
+    for (unsigned i = 0; i < TRIES_MAX && status == CLI_OK && !is_settled; i++) {
+        json_t *node = NULL;
+
+        if (i > 0)
+            (void)nanosleep(&pause, NULL);
+        status = client_ask(client, "OpenSlb", "GetNodeStatus", NULL, &node);
+        is_settled = json_integer_value(json_object_get(node, "AcknowledgedRevision")) >=
+                     json_integer_value(json_object_get(node, "Revision"));
+        json_decref(node);
+    }
+    if (status == CLI_OK && !is_settled)
+        status =
+            cli_fail(CLI_REFUSED, "stored, but the data plane does not have it yet: slb status");
+    return status;
+}
+
+static bool is_among(const json_t *refusals, const json_t *refusal)
+{
+    const json_t *other;
+    size_t i;
+
+    json_array_foreach (refusals, i, other) {
+        if (json_equal(
+                json_object_get(other, "ResourceId"), json_object_get(refusal, "ResourceId")) &&
+            json_equal(json_object_get(other, "Reason"), json_object_get(refusal, "Reason")))
+            return true;
+    }
+    return false;
+}
+
+/* What the data plane refuses and did not before: not every step has a job that would have told. */
+static int check_refusals(const struct client *client, const json_t *before)
+{
+    json_t *after = NULL, *labels = NULL;
+    const json_t *refusal;
+    size_t i;
+    int status = settle(client);
+
+    if (status == CLI_OK)
+        status = client_list(client, "OpenSlb", "ListRefusals", "Refusals", NULL, &after);
+    json_array_foreach (after, i, refusal) {
+        const char *id = text_of(refusal, "ResourceId");
+        char label[LABEL_MAX];
+
+        if (is_among(before, refusal))
+            continue;
+        if (!labels)
+            labels = labels_ask(client);
+        status = cli_fail(CLI_REFUSED, "the data plane refuses %s (%s): %s", id,
+            label_of(labels, id, label), text_of(refusal, "Reason"));
+    }
+    json_decref(labels);
+    json_decref(after);
+    return status;
+}
+
+static int apply(const struct client *client, const json_t *steps, json_t *ids)
+{
+    json_t *before = NULL;
+    int status;
+
+    status = client_list(client, "OpenSlb", "ListRefusals", "Refusals", NULL, &before);
+    if (status == CLI_OK)
+        status = do_steps(client, steps, ids);
+    if (status == CLI_OK)
+        status = check_refusals(client, before);
+    json_decref(before);
+    return status;
+}
+
 static int ask(size_t n)
 {
     char answer[16];
@@ -255,7 +335,7 @@ static int run(const struct client *client, const struct request *request, bool 
     else if (!request->dry_run && json_array_size(steps) > 0) {
         status = request->yes ? CLI_OK : ask(json_array_size(steps));
         if (status == CLI_OK)
-            status = do_steps(client, steps, ids);
+            status = apply(client, steps, ids);
         if (status == CLI_OK && request->common.output != OUTPUT_JSON)
             (void)printf("%zu steps done.\n", json_array_size(steps));
     }

@@ -194,7 +194,8 @@ static int post(const struct client *client, const struct openapi_operation *op,
     for (size_t i = 0; i <= N_SIGNED; i++)
         text_done(&headers[i]);
     if (r < 0)
-        return cli_fail(CLI_UNREACHABLE, "no answer from %s: %s", client->endpoint, error);
+        return cli_fail(CLI_UNREACHABLE, "no answer from %s: %s; does slbd run there?",
+            client->endpoint, error);
     return CLI_OK;
 }
 

@@ -35,7 +35,7 @@ static void add_parameters(struct text *out, const struct openapi_operation *op)
     for (uint32_t i = 0; i < op->in.n_fields; i++) {
         const struct openapi_field *field = &op->in.fields[i];
 
-        if (!field->refused && !field->cloud)
+        if ((!field->refused || field->built) && !field->cloud)
             text_addf(out, "--%s ", field->name);
     }
     text_add(out, SPAN_LIT("--json --endpoint --key-file -o --help"));

@@ -1,4 +1,5 @@
 /* slb health: servers that are not healthy, of all three products. */
+#include "cli/labels.h"
 #include "cli/view.h"
 
 static const char usage[] = "usage: slb health [OPTION]...\n\n"
@@ -159,6 +160,7 @@ static int show_health(const struct client *client, const struct common *common,
 {
     static const struct column columns[] = {
         {"PRODUCT", "Product"},
+        {"NAME", "Name"},
         {"INSTANCE", "Instance"},
         {"LISTENER", "Listener"},
         {"GROUP", "Group"},
@@ -173,9 +175,11 @@ static int show_health(const struct client *client, const struct common *common,
     const json_t *row;
     size_t i;
 
-    if (status != CLI_UNREACHABLE)
-        show_rows(
-            common, rows, columns, ARRAY_LEN(columns), "All servers that are checked are healthy.");
+    if (status != CLI_UNREACHABLE) {
+        labels_name_rows(client, rows, "Instance");
+        show_rows(common, rows, columns, ARRAY_LEN(columns),
+            status == CLI_OK ? "All servers that are checked are healthy." : incomplete_text);
+    }
     json_array_foreach (rows, i, row) {
         if (status == CLI_OK && !is_unchecked(row))
             status = CLI_REFUSED;

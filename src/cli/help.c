@@ -26,7 +26,12 @@ void help_products(struct text *out)
         add_product_word(out, product->name);
         while (out->len < start + 12)
             text_add_char(out, ' ');
-        text_addf(out, "%u operations, version %s\n", product->n_operations, product->version);
+        text_addf(out, "%u operations, version %s", product->n_operations, product->version);
+        for (size_t k = 0; k < N_PRODUCT_ALIASES; k++) {
+            if (find_product(span_of(product_aliases[k].alias)) == product)
+                text_addf(out, "; also called %s", product_aliases[k].alias);
+        }
+        text_add_char(out, '\n');
     }
 }
 
@@ -79,6 +84,17 @@ static void add_range(struct text *out, const struct openapi_field *field)
         text_addf(out, ", %u..%u of them", field->items_min, field->items_max);
 }
 
+/* Some values of what is refused may be built, and the default always is. */
+static void add_refused(struct text *out, const struct openapi_field *field)
+{
+    for (size_t i = 0; field->built && field->built[i]; i++)
+        text_addf(out, "%s%s", i > 0 ? "|" : "; only ", field->built[i]);
+    if (!field->built && field->default_text)
+        text_addf(out, "; only %s", field->default_text);
+    text_addf(out, "%s%s",
+        field->built || field->default_text ? ": " : "; not supported: ", field->refused);
+}
+
 static void add_description(struct text *out, const struct openapi_field *field)
 {
     if (field->is_list && field->type != OPENAPI_STRUCT)
@@ -98,7 +114,7 @@ static void add_description(struct text *out, const struct openapi_field *field)
     if (field->cloud)
         text_add(out, SPAN_LIT(", without effect here"));
     if (field->refused)
-        text_addf(out, "; not supported: %s", field->refused);
+        add_refused(out, field);
 }
 
 /* The members of parent whose being required is `required`; all of what is below a structure. */

@@ -1,6 +1,7 @@
 /* slb status, instances, events, wait. */
 #include <time.h>
 
+#include "cli/labels.h"
 #include "cli/view.h"
 
 static const struct column instance_columns[] = {
@@ -26,11 +27,15 @@ static int begin(const struct arguments *arguments, int status, const char *usag
     return status;
 }
 
+#define BEHIND_TRIES 20u
+#define BEHIND_PAUSE (100 * 1000000L) /* ns */
+
 /* --- status and instances ------------------------------------------------------------------ */
 
 /* What status tells; each a reference of its own, or NULL where it could not be asked. */
 struct picture {
     json_t *node, *instances, *refusals, *unhealthy;
+    bool is_complete;
 };
 
 static void picture_done(struct picture *picture)
@@ -41,25 +46,56 @@ static void picture_done(struct picture *picture)
     json_decref(picture->unhealthy);
 }
 
+static bool is_connected(const json_t *node)
+{
+    return json_is_true(json_object_get(json_object_get(node, "DataPlane"), "Connected"));
+}
+
+/* Whether the data plane lacks something that is stored. */
+static bool is_behind(const json_t *node)
+{
+    return json_integer_value(json_object_get(node, "AcknowledgedRevision")) <
+           json_integer_value(json_object_get(node, "Revision"));
+}
+
+/* The node; waits a while for a data plane that is just getting a change. */
+static int ask_node(const struct client *client, json_t **ret_node)
+{
+    const struct timespec pause = {.tv_nsec = BEHIND_PAUSE};
+    json_t *node = NULL;
+    int status = CLI_OK;
+
+    for (unsigned i = 0; i < BEHIND_TRIES && status == CLI_OK; i++) {
+        if (i > 0)
+            (void)nanosleep(&pause, NULL);
+        json_decref(node);
+        node = NULL;
+        status = client_ask(client, "OpenSlb", "GetNodeStatus", NULL, &node);
+        if (!is_connected(node) || !is_behind(node))
+            break;
+    }
+    if (status == CLI_OK)
+        *ret_node = node;
+    return status;
+}
+
 static int ask_picture(const struct client *client, struct picture *picture)
 {
-    int worst = client_ask(client, "OpenSlb", "GetNodeStatus", NULL, &picture->node);
+    int worst = ask_node(client, &picture->node);
 
     if (worst != CLI_OK)
         return worst;
     picture->instances = json_array();
     picture->unhealthy = json_array();
     worst = client_list(client, "OpenSlb", "ListRefusals", "Refusals", NULL, &picture->refusals);
+    if (worst == CLI_OK)
+        labels_name_rows(client, picture->refusals, "ResourceId");
     if (worst != CLI_UNREACHABLE)
         worst = MAX(worst, collect_instances(client, picture->instances));
     if (worst != CLI_UNREACHABLE)
         worst = MAX(worst, collect_health(client, false, picture->unhealthy));
+    picture->is_complete = worst == CLI_OK;
     return worst;
-}
-
-static bool is_connected(const json_t *node)
-{
-    return json_is_true(json_object_get(json_object_get(node, "DataPlane"), "Connected"));
 }
 
 /* The two largest units of a time: "3 d 4 h". */
@@ -98,8 +134,9 @@ static void add_node(struct text *out, const json_t *node)
         text_addf(out, ", process %s, workers: %s", cell_text(data, "Pid", a),
             cell_text(data, "Workers", b));
     text_addf(out, "%s\n", json_is_true(json_object_get(data, "Draining")) ? ", draining" : "");
-    text_addf(out, "revision     %s, of which the data plane has %s\n",
-        cell_text(node, "Revision", a), cell_text(node, "AcknowledgedRevision", b));
+    text_addf(out, "revision     %s, of which the data plane has %s%s\n",
+        cell_text(node, "Revision", a), cell_text(node, "AcknowledgedRevision", b),
+        is_behind(node) ? ": IT DOES NOT ANSWER, changes wait" : "");
 }
 
 /* Rows are by listener; a server is counted once. */
@@ -130,14 +167,14 @@ static void add_troubles(struct text *out, const struct picture *picture)
         text_addf(out, "refused      %zu: see below\n", n_refused);
     if (n_unhealthy > 0)
         text_addf(out, "servers      not healthy: %zu; slb health shows them\n", n_unhealthy);
-    else
+    else if (picture->is_complete)
         text_add(out, SPAN_LIT("servers      all that are checked are healthy\n"));
 }
 
 static void show_picture(const struct common *common, const struct picture *picture)
 {
     static const struct column refusal_columns[] = {
-        {"RESOURCE", "ResourceId"}, {"SINCE", "Time"}, {"REASON", "Reason"}};
+        {"NAME", "Name"}, {"RESOURCE", "ResourceId"}, {"SINCE", "Time"}, {"REASON", "Reason"}};
     struct text out;
 
     text_init(&out, SIZE_MAX);
@@ -147,7 +184,7 @@ static void show_picture(const struct common *common, const struct picture *pict
         text_add_char(&out, '\n');
         print_text(&out);
         show_rows(common, picture->instances, instance_columns, ARRAY_LEN(instance_columns),
-            "There are no instances.");
+            picture->is_complete ? "There are no instances." : incomplete_text);
         if (json_array_size(picture->refusals) > 0) {
             (void)puts(
                 "\nThe data plane refuses these; it goes on with what it had of them, and they are tried "
@@ -166,8 +203,8 @@ static void show_picture(const struct common *common, const struct picture *pict
 
 static const char status_usage[] =
     "usage: slb status [OPTION]...\n\n"
-    "Exit status 1 if something is wrong: the data plane is not connected or refuses a resource, or a\n"
-    "server is not healthy.\n\n";
+    "Exit status 1 if something is wrong: the data plane is not connected, does not answer or refuses a\n"
+    "resource, or a server is not healthy.\n\n";
 
 int cli_status(int argc, char **argv)
 {
@@ -184,8 +221,8 @@ int cli_status(int argc, char **argv)
     if (picture.node && status != CLI_UNREACHABLE)
         show_picture(&arguments.common, &picture);
     if (!is_done && status == CLI_OK &&
-        (!is_connected(picture.node) || json_array_size(picture.refusals) > 0 ||
-            json_array_size(picture.unhealthy) > 0))
+        (!is_connected(picture.node) || is_behind(picture.node) ||
+            json_array_size(picture.refusals) > 0 || json_array_size(picture.unhealthy) > 0))
         status = CLI_REFUSED;
     picture_done(&picture);
     free_arguments(&arguments);
@@ -207,7 +244,7 @@ int cli_instances(int argc, char **argv)
         status = collect_instances(&client, rows);
         if (status != CLI_UNREACHABLE)
             show_rows(&arguments.common, rows, instance_columns, ARRAY_LEN(instance_columns),
-                "There are no instances.");
+                status == CLI_OK ? "There are no instances." : incomplete_text);
         json_decref(rows);
     }
     free_arguments(&arguments);
@@ -232,6 +269,8 @@ static json_t *event_row(const json_t *event)
         {"Event", "eventName"},
         {"Resource", "resourceName"},
         {"Error", "errorCode"},
+        {"Message", "errorMessage"},
+        {"Parameters", "requestParameterJson"},
         {"Source", "sourceIpAddress"},
         {"RequestId", "requestId"},
     };
@@ -394,8 +433,10 @@ int wait_for_job(
         (void)nanosleep(&pause, NULL);
     }
     if (status == CLI_OK && strcasecmp(state, "Succeeded") != 0)
-        status = cli_fail(CLI_REFUSED, "job %s: %s%s%.*s", job, state, why.len > 0 ? ": " : "",
-            SPAN_ARG(text_span(&why)));
+        status =
+            why.len > 0
+                ? cli_fail(CLI_REFUSED, "job %s: %s: %.*s", job, state, SPAN_ARG(text_span(&why)))
+                : cli_fail(CLI_REFUSED, "job %s: %s; slb status tells why", job, state);
     text_done(&why);
     return status;
 }

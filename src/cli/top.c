@@ -2,6 +2,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/labels.h"
 #include "cli/view.h"
 
 static const char usage[] =
@@ -44,17 +45,18 @@ static const struct rate server_rates[] = {
 struct subject {
     const char *list;
     const char *keys[2]; /* members that name one; the second may be NULL */
-    const char *headings[2];
+    /* The columns that say which one: of the first key what people call it, then members. */
+    const char *headings[3], *members[2];
     const struct rate *rates;
     unsigned n_rates;
     const char *empty;
 };
 
 static const struct subject subjects[] = {
-    {"Listeners", {"Listener", NULL}, {"LISTENER", NULL}, listener_rates, ARRAY_LEN(listener_rates),
-        "There are no listeners."},
-    {"Servers", {"Group", "Server"}, {"GROUP", "SERVER"}, server_rates, ARRAY_LEN(server_rates),
-        "There are no servers."},
+    {"Listeners", {"Listener", NULL}, {"NAME", "LISTENER", NULL}, {"Listener", NULL},
+        listener_rates, ARRAY_LEN(listener_rates), "There are no listeners."},
+    {"Servers", {"Group", "Server"}, {"NAME", "GROUP", "SERVER"}, {"Group", "Address"},
+        server_rates, ARRAY_LEN(server_rates), "There are no servers."},
 };
 
 static bool is_same(const struct subject *subject, const json_t *a, const json_t *b)
@@ -92,28 +94,35 @@ static int64_t rate_value(
     return value < last ? value : (int64_t)((double)(value - last) / seconds + 0.5);
 }
 
-static void add_subject(struct text *out, const struct subject *subject, const json_t *now,
-    const json_t *before, double seconds)
+/* Two pictures, and the time between them. */
+struct interval {
+    const json_t *now, *before; /* before: NULL for the first */
+    double seconds;
+};
+
+static void add_subject(struct text *out, const struct subject *subject, const json_t *labels,
+    const struct interval *interval)
 {
-    unsigned n_keys = subject->keys[1] ? 2 : 1;
     const char *headings[TABLE_COLUMNS_MAX];
+    unsigned n_names = subject->headings[2] ? 3 : 2;
     struct grid grid;
     const json_t *row;
     size_t i;
 
-    for (unsigned k = 0; k < n_keys; k++)
+    for (unsigned k = 0; k < n_names; k++)
         headings[k] = subject->headings[k];
     for (unsigned k = 0; k < subject->n_rates; k++)
-        headings[n_keys + k] = subject->rates[k].heading;
-    grid_begin(&grid, headings, n_keys + subject->n_rates);
-    json_array_foreach (json_object_get(now, subject->list), i, row) {
-        const json_t *last = find_before(subject, before, row);
-        char buf[CELL_MAX];
+        headings[n_names + k] = subject->rates[k].heading;
+    grid_begin(&grid, headings, n_names + subject->n_rates);
+    json_array_foreach (json_object_get(interval->now, subject->list), i, row) {
+        const json_t *last = find_before(subject, interval->before, row);
+        char cell[CELL_MAX], label[LABEL_MAX];
 
-        for (unsigned k = 0; k < n_keys; k++)
-            grid_add(&grid, cell_text(row, subject->keys[k], buf));
+        grid_add(&grid, label_of(labels, cell_text(row, subject->keys[0], cell), label));
+        for (unsigned k = 0; k + 1 < n_names; k++)
+            grid_add(&grid, cell_text(row, subject->members[k], cell));
         for (unsigned k = 0; k < subject->n_rates; k++)
-            grid_add_int(&grid, rate_value(&subject->rates[k], row, last, seconds));
+            grid_add_int(&grid, rate_value(&subject->rates[k], row, last, interval->seconds));
     }
     grid_end(&grid, out, subject->empty);
 }
@@ -126,21 +135,20 @@ static double now_seconds(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-static void show(
-    const struct common *common, const json_t *now, const json_t *before, double seconds)
+static void show(const struct common *common, const json_t *labels, const struct interval *interval)
 {
     struct text out;
 
     text_init(&out, SIZE_MAX);
     if (wants_table(common)) {
-        if (before && isatty(STDOUT_FILENO) == 1)
+        if (interval->before && isatty(STDOUT_FILENO) == 1)
             text_add(&out, SPAN_LIT("\033[H\033[2J"));
         for (size_t i = 0; i < ARRAY_LEN(subjects); i++) {
             text_add(&out, i > 0 ? SPAN_LIT("\n") : SPAN_LIT(""));
-            add_subject(&out, &subjects[i], now, before, seconds);
+            add_subject(&out, &subjects[i], labels, interval);
         }
     } else {
-        answer_as_json(&out, now);
+        answer_as_json(&out, interval->now);
     }
     print_text(&out);
     (void)fflush(stdout);
@@ -168,29 +176,37 @@ static int ask_counters(const struct client *client, json_t **ret_counters)
     return status;
 }
 
+/* Names change seldom, and asking for them takes many calls. */
+#define LABELS_PICTURES 30u
+
 static int run(
     const struct client *client, const struct common *common, uint64_t n, uint64_t interval_s)
 {
     const struct timespec pause = {.tv_sec = (time_t)interval_s};
-    json_t *before = NULL;
+    json_t *before = NULL, *labels = NULL;
     double before_at = 0;
     int status = CLI_OK;
 
-    for (uint64_t i = 0; status == CLI_OK && (n == 0 || i < n); i++) {
+    for (uint64_t i = 0; n == 0 || i < n; i++) {
         json_t *now = NULL;
         double now_at;
 
         if (i > 0)
             (void)nanosleep(&pause, NULL);
+        if (wants_table(common) && i % LABELS_PICTURES == 0) {
+            json_decref(labels);
+            labels = labels_ask(client);
+        }
         status = ask_counters(client, &now);
         if (status != CLI_OK)
             break;
         now_at = now_seconds();
-        show(common, now, before, now_at - before_at);
+        show(common, labels, &(struct interval){now, before, now_at - before_at});
         json_decref(before);
         before = now;
         before_at = now_at;
     }
+    json_decref(labels);
     json_decref(before);
     return status;
 }

@@ -2,6 +2,8 @@
 
 #include <time.h>
 
+const char incomplete_text[] = "Nothing, in what could be asked.";
+
 void show_rows(const struct common *common, const json_t *rows, const struct column *columns,
     unsigned n_columns, const char *empty)
 {

@@ -12,6 +12,9 @@ struct column {
 void show_rows(const struct common *common, const json_t *rows, const struct column *columns,
     unsigned n_columns, const char *empty);
 
+/* Instead of a table without rows, where not everything could be asked. */
+extern const char incomplete_text[];
+
 /* "now" less SPAN ("90s", "15m", "2h", "7d"), or a time as it is, as 2026-01-02T03:04:05Z. False: neither. */
 bool view_since(const char *text, int64_t now_s, char buf[32]);
 

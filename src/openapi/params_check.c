@@ -467,7 +467,7 @@ static int check_member(
             return r;
         return json_object_set_new(object, field->name, value);
     }
-    if (field->cloud || (field->refused && !field->default_text))
+    if (field->cloud || (field->refused && !field->built && !field->default_text))
         return 0;
     if (field->default_text)
         return json_object_set_new(

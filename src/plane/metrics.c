@@ -166,12 +166,15 @@ static void write_server_counters(
     const struct group_conf *group, const struct server_conf *server, struct text *out)
 {
     struct server_cell sum;
+    char address[ADDR_TEXT_MAX];
 
     server_state_sum(server->state, &sum);
     text_add(out, SPAN_LIT("{\"group\":"));
     text_add_json(out, span_of(group->res.id));
     text_add(out, SPAN_LIT(",\"server\":"));
     text_add_json(out, span_of(server->id));
+    text_add(out, SPAN_LIT(",\"address\":"));
+    text_add_json(out, (struct span){address, addr_format(&server->addr, address)});
     SERVER_COUNTER_LIST(ADD_COUNTER)
 #undef ADD_COUNTER
     text_add_char(out, '}');

@@ -1,7 +1,8 @@
 /* The control process. */
+#include "control/control.h"
+
 #include <sys/resource.h>
 
-#include "control/control.h"
 #include "slbd/parts.h"
 
 /* Its memory has private keys and secrets, which must not lie about in files. */

@@ -18,6 +18,8 @@ static void signals_block(sigset_t *ret_set)
     sigaddset(ret_set, SIGUSR1);
     (void)pthread_sigmask(SIG_BLOCK, ret_set, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
+    /* A file that may not grow is an error of its write, as a full disk is. */
+    (void)signal(SIGXFSZ, SIG_IGN);
 }
 
 /* A balancer needs what it may have. */

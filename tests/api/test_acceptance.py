@@ -66,17 +66,18 @@ def names(addr, n, host):
 # --- the operation log, and lives of instances ---------------------------------------------------
 
 
-def events(node, name, resource):
-    looked_up = [{"Key": "EventName", "Value": name}, {"Key": "ResourceName", "Value": resource}]
-    return node.wait(lambda a: a["Events"], "ActionTrail", "LookupEvents", LookupAttribute=looked_up)["Events"]
+def last_event(node, name):
+    looked_up = [{"Key": "EventName", "Value": name}]
+    answer = node.wait(lambda a: a["Events"], "ActionTrail", "LookupEvents", LookupAttribute=looked_up, MaxResults=1)
+    return answer["Events"][0]
 
 
 @proves("LOG-12")
 def test_operation_log_has_names_and_parameters_of_changes_and_reads(node, alb, nlb, clb):
     """Of all three products: what was called, and with what."""
     lb = alb.new(LoadBalancerName="logged")
-    alb.attributes(lb)
-    made = events(node, "CreateLoadBalancer", lb)[0]
+    made = last_event(node, "CreateLoadBalancer")
+    assert made["resourceName"] == lb
     assert json.loads(made["requestParameterJson"])["LoadBalancerName"] == "logged"
     assert (made["serviceName"].lower(), made["eventRW"], made["apiVersion"]) == ("alb", "Write", lib.VERSIONS["Alb"])
 
@@ -86,7 +87,7 @@ def test_operation_log_has_names_and_parameters_of_changes_and_reads(node, alb, 
         (clb.instance()[0], "DescribeLoadBalancerAttribute", lambda i: clb.call(read, LoadBalancerId=i)),
     ):
         call(lb)
-        event = events(node, read, lb)[0]
+        event = last_event(node, read)
         assert event["eventName"] == read and event["eventRW"] == "Read"
         assert json.loads(event["requestParameterJson"])["LoadBalancerId"] == lb
         assert event["userIdentity"]["accessKeyId"] == node.client.key
@@ -160,6 +161,32 @@ def test_an_http_listener_ends_the_clients_request_and_makes_its_own(clb, backen
         assert b";x=y" not in request.raw
 
 
+@proves("CLBSG-45")
+def test_nothing_is_compressed_with_gzip_off_or_through_tcp(clb, backends):
+    text = b"compressible " * 1000
+    server = backends.http(lambda request: lib.e2e.response(text, headers=[("Content-Type", "text/plain")]))
+    lb, address = clb.instance()
+    group = clb.group(lb, server)
+    clb.listener("http", lb, 8080, VServerGroupId=group, Gzip="off")
+    clb.listener("tcp", lb, 8081, VServerGroupId=group)
+    for port in (8080, 8081):
+        answer = get((address, port), "/", [("Accept-Encoding", "gzip")])
+        assert answer.header("content-encoding") is None and answer.body == text
+
+
+@proves("CLBA-05")
+def test_clients_do_not_stay_with_a_server_until_that_is_switched_on(clb, ecs):
+    lb, address = clb.instance()
+    group = clb.group(lb, *ecs)
+    clb.listener("http", lb, 8080, VServerGroupId=group)
+    clb.listener("tcp", lb, 8081, VServerGroupId=group)
+    assert clb.attribute("http", lb, 8080)["StickySession"] == "off"
+    assert clb.attribute("tcp", lb, 8081)["PersistenceTimeout"] == 0
+    assert get((address, 8080)).header("set-cookie") is None
+    for port in (8080, 8081):
+        assert names((address, port), 10, "www.example.net") == {"ECS01": 5, "ECS02": 5}
+
+
 # --- publishing and migrating ---------------------------------------------------------------------
 
 
@@ -204,6 +231,7 @@ def test_an_a_record_may_name_the_fixed_address_of_an_alb(node, alb, ecs):
     alb.do("UpdateLoadBalancerAttribute", LoadBalancerId=lb, LoadBalancerName="renamed")
     node.kill_child("control")
     node.kill_child("data")
+    wait_for(lambda: lib.accepts(node.addr), "the API is back", 20)
     alb.wait_active(lb)
     assert alb_words.vips(alb.attributes(lb)) == alb_words.vips(mine)
     value = zone.record("www", "A")["Value"]
@@ -333,7 +361,7 @@ def test_slb_tells_that_no_server_is_healthy_and_why_nothing_is_forwarded(clb, s
     def curl_itself():
         command = ["curl", "-sI", "-m", "5", f"http://{web.ip}:{web.port}/"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
-        return done.stdout.split("\r\n")[0]
+        return done.stdout.partition("\n")[0]
 
     wait_for(lambda: state()[1] == "healthy", "the server is healthy")
     assert get((address, 80)).status == 200 and curl_itself() == "HTTP/1.1 200 OK"

@@ -189,6 +189,23 @@ def test_replay(node):
         refused(send(), 400, "SignatureNonceUsed")
 
 
+@pytest.mark.parametrize("is_orderly", [True, False])
+def test_a_restart_does_not_forget_nonces(new_node, is_orderly):
+    node = new_node()
+    before, later = ({"SignatureNonce": name} for name in ("before", "later"))
+    assert v1(node, **before)[0] == 200
+    for _ in range(2):  # the second one reads what the first one has written anew
+        if is_orderly:
+            node.stop(keep=True)
+            node.start()
+        else:
+            node.kill_child("control")
+            lib.wait_for(lambda: lib.accepts(node.addr), "the API is back", 20)
+        refused(v1(node, **before), 400, "SignatureNonceUsed")
+    assert v1(node, **later)[0] == 200
+    refused(v1(node, **later), 400, "SignatureNonceUsed")
+
+
 def test_a_nonce_of_a_refused_request_is_not_used(node):
     refused(v1(node, SignatureNonce="later", Signature="AAAA"), 400, "SignatureDoesNotMatch")
     assert v1(node, SignatureNonce="later")[0] == 200

@@ -20,7 +20,7 @@ static int clb_setup(void **state)
     const char *why = "";
     struct txn *txn;
 
-    if (make_dir_setup(state) < 0 || node_read(NULL, false, &clb_control.node, &errors) < 0)
+    if (make_dir_setup(state) < 0 || node_read(NULL, true, &clb_control.node, &errors) < 0)
         return -1;
     clb_control.store = make_store();
     clb_control.catalog = catalog_open(clb_control.store, &why);

@@ -37,6 +37,15 @@ static const struct openapi_field make_server_fields[] = {
     {.name = "ServerId", .type = OPENAPI_STRING},
     {.name = "Weight", .type = OPENAPI_INTEGER, .has_max = true, .max = 100, .default_text = "100"},
 };
+static const struct openapi_field make_target_fields[] = {
+    {.name = "Id", .type = OPENAPI_STRING},
+    {.name = "Mode",
+        .type = OPENAPI_STRING,
+        .names = make_on,
+        .required = true,
+        .refused = "Only one of them is built.",
+        .built = make_off},
+};
 static const struct openapi_field make_in_fields[] = {
     {.name = "AclIds", .type = OPENAPI_STRING, .is_list = true, .items_min = 1, .items_max = 3},
     {.name = "Bandwidth",
@@ -87,6 +96,7 @@ static const struct openapi_field make_in_fields[] = {
         .names = make_on,
         .refused = "Stickiness is not built.",
         .built = make_off},
+    {.name = "Target", .type = OPENAPI_STRUCT, .fields = make_target_fields, .n_fields = 2},
     {.name = "healthCheckInterval", .type = OPENAPI_INTEGER},
 };
 static const struct openapi_field make_tag_fields[] = {

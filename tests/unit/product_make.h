@@ -18,7 +18,7 @@ static int product_setup(void **state)
     const char *why = "";
     struct txn *txn;
 
-    if (make_dir_setup(state) < 0 || node_read(NULL, false, &product_control.node, &errors) < 0)
+    if (make_dir_setup(state) < 0 || node_read(NULL, true, &product_control.node, &errors) < 0)
         return -1;
     product_control.store = make_store();
     product_control.catalog = catalog_open(product_control.store, &why);

@@ -1,3 +1,8 @@
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
 #include "base/hash.h"
 #include "control/api/limit.h"
 #include "control/api/nonce.h"
@@ -354,6 +359,43 @@ static void nonces_work_once(void **state)
     nonces_done(&nonces);
 }
 
+/* What a process leaves to the next one: not what is due, not half a record, and nothing for longer than it would keep it. */
+static void nonces_outlive_the_process(void **state)
+{
+    char dir[] = "/tmp/slb-nonces-XXXXXX", path[64];
+    struct nonces nonces;
+    struct stat st;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    (void)snprintf(path, sizeof(path), "%s/nonces", dir);
+    nonces_init(&nonces);
+    nonces_open(&nonces, dir, 1000, 500);
+    assert_int_equal(nonces_add(&nonces, SPAN_LIT("k"), SPAN_LIT("old"), 1000, 500), 0);
+    assert_int_equal(nonces_add(&nonces, SPAN_LIT("k"), SPAN_LIT("new"), 1200, 500), 0);
+    nonces_done(&nonces);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_size, 80);
+    assert_int_equal(st.st_mode & 0777, 0600);
+
+    assert_int_equal(truncate(path, 95), 0);
+    nonces_init(&nonces);
+    nonces_open(&nonces, dir, 1500, 500);
+    assert_int_equal(nonces.map.n, 1);
+    assert_int_equal(nonces_add(&nonces, SPAN_LIT("k"), SPAN_LIT("new"), 1500, 500), NONCE_USED);
+    assert_int_equal(nonces_add(&nonces, SPAN_LIT("k"), SPAN_LIT("old"), 1500, 500), 0);
+    nonces_done(&nonces);
+
+    nonces_init(&nonces);
+    nonces_open(&nonces, dir, 500, 100); /* the clock was set back */
+    assert_int_equal(nonces.map.n, 2);
+    assert_int_equal(nonces_add(&nonces, SPAN_LIT("k"), SPAN_LIT("new"), 599, 100), NONCE_USED);
+    assert_int_equal(nonces_add(&nonces, SPAN_LIT("k"), SPAN_LIT("new"), 600, 100), 0);
+    nonces_done(&nonces);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(dir), 0);
+}
+
 static void limits_refill(void **state)
 {
     struct limits limits = {.per_second = 2};
@@ -390,6 +432,7 @@ int main(void)
         cmocka_unit_test(authorization_is_strict),
         cmocka_unit_test(times_are_strict),
         cmocka_unit_test(nonces_work_once),
+        cmocka_unit_test(nonces_outlive_the_process),
         cmocka_unit_test(limits_refill),
     };
 

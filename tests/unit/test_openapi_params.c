@@ -199,6 +199,10 @@ static const struct {
     {.form = "Sticky=off", .expected = "!" MAKE_REST ",\"Sticky\":\"off\""},
     {.form = "Sticky=on", .code = "UnsupportedParameter", .field = "Sticky"},
     {.form = "Quic.Key=a", .code = "UnsupportedParameter", .field = "Quic"},
+    /* required, and built in part: it must be there */
+    {.form = "Target.Mode=off", .expected = "!" MAKE_REST ",\"Target\":{\"Mode\":\"off\"}"},
+    {.form = "Target.Mode=on", .code = "UnsupportedParameter", .field = "Target.Mode"},
+    {.form = "Target.Id=a", .code = "MissingParameter", .field = "Target.Mode"},
     /* deep */
     {.form =
             "Servers.2.Port=81&Servers.1.Port=80&Servers.1.Weight=0&Servers.2.Deep.3.Weights.1=7&Servers.2.Deep.3.Key=k",

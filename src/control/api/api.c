@@ -9,13 +9,15 @@
 #include "control/products/system/keys.h"
 #include "observe/log.h"
 
-#define ANSWER_MAX       (16u << 20)
-#define FLUSH_EVERY      NSEC_PER_SEC
-#define TRIM_EVERY       (60 * NSEC_PER_SEC)
-#define JOBS_KEPT_MS     (7ull * 24 * 3600 * 1000)
-#define JOBS_KEPT_MAX    10000u
-#define DAY_MS           (24ull * 3600 * 1000)
-#define REFUSAL_EVERY    NSEC_PER_SEC
+#define ANSWER_MAX    (16u << 20)
+#define FLUSH_EVERY   NSEC_PER_SEC
+#define TRIM_EVERY    (60 * NSEC_PER_SEC)
+#define JOBS_KEPT_MS  (7ull * 24 * 3600 * 1000)
+#define JOBS_KEPT_MAX 10000u
+#define DAY_MS        (24ull * 3600 * 1000)
+#define REFUSAL_EVERY NSEC_PER_SEC
+/* Twice the window: a timestamp may lie that far ahead. */
+#define NONCE_KEPT_MS (2 * WIRE_WINDOW_MS)
 
 const struct serve_limits api_limits = {
     .line_bytes = 128u << 10,
@@ -134,11 +136,15 @@ struct api *api_make(struct control *control, const struct product *const *set, 
 
 struct api *api_new(struct control *control)
 {
+    struct api *api;
+
     for (uint32_t i = 0; i < n_products; i++) {
         if (!product_is_known(products[i]))
             return NULL;
     }
-    return api_make(control, products, n_products);
+    api = api_make(control, products, n_products);
+    nonces_open(&api->nonces, control->node.state_dir, api_now_ms(api), NONCE_KEPT_MS);
+    return api;
 }
 
 struct api *api_free(struct api *api)
@@ -267,8 +273,7 @@ static int authenticate(struct api_exchange *x)
     if (!limits_take(&api->limits, x->wire.key_id, engine_now(x->request->engine)))
         return wire_fail(error, 400, "Throttling.User",
             "More than %u calls in a second came with this AccessKey.", api->limits.per_second);
-    /* Twice the window: a timestamp may lie that far ahead. */
-    r = nonces_add(&api->nonces, x->wire.key_id, x->wire.nonce, x->now_ms, 2 * WIRE_WINDOW_MS);
+    r = nonces_add(&api->nonces, x->wire.key_id, x->wire.nonce, x->now_ms, NONCE_KEPT_MS);
     if (r == NONCE_FULL)
         return wire_fail(error, 400, "Throttling", "Too many requests came in the last half hour.");
     if (r != 0)

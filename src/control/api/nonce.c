@@ -1,18 +1,12 @@
 #include "control/api/nonce.h"
 
+#include <unistd.h>
+
 #include "openapi/sign.h"
-
-#define NONCE_KEY_LEN 32u /* hex digits of the hash that are kept: 128 bits */
-
-struct nonce {
-    struct list link;
-    uint64_t forget_at_ms;
-    char key[NONCE_KEY_LEN]; /* the map's key */
-};
 
 void nonces_init(struct nonces *nonces)
 {
-    *nonces = (struct nonces){0};
+    *nonces = (struct nonces){.fd = -1};
     list_init(&nonces->list);
 }
 
@@ -40,6 +34,28 @@ void nonces_done(struct nonces *nonces)
     while (!list_empty(&nonces->list))
         nonce_forget(nonces, container_of(nonces->list.next, struct nonce, link));
     map_done(&nonces->map);
+    if (nonces->fd >= 0)
+        (void)close(nonces->fd);
+    nonces->fd = -1;
+}
+
+static struct nonce *nonce_new(struct nonces *nonces, const char *key, uint64_t forget_at_ms)
+{
+    struct nonce *nonce = base_zalloc(sizeof(*nonce));
+
+    nonce->forget_at_ms = forget_at_ms;
+    memcpy(nonce->key, key, NONCE_KEY_LEN);
+    list_add_back(&nonces->list, &nonce->link);
+    (void)map_set(&nonces->map, (struct span){nonce->key, NONCE_KEY_LEN}, nonce);
+    return nonce;
+}
+
+bool nonces_put(struct nonces *nonces, const char *key, uint64_t forget_at_ms)
+{
+    if (map_find(&nonces->map, (struct span){key, NONCE_KEY_LEN}))
+        return false;
+    (void)nonce_new(nonces, key, forget_at_ms);
+    return true;
 }
 
 int nonces_add(
@@ -47,7 +63,6 @@ int nonces_add(
 {
     char hash[SIGN_SHA256_LEN + 1];
     struct text both;
-    struct nonce *entry;
 
     nonces_expire(nonces, now_ms);
     text_init(&both, SIZE_MAX);
@@ -59,10 +74,6 @@ int nonces_add(
         return NONCE_USED;
     if (nonces->map.n >= NONCES_MAX)
         return NONCE_FULL;
-    entry = base_zalloc(sizeof(*entry));
-    entry->forget_at_ms = now_ms + kept_ms;
-    memcpy(entry->key, hash, NONCE_KEY_LEN);
-    list_add_back(&nonces->list, &entry->link);
-    (void)map_set(&nonces->map, (struct span){entry->key, NONCE_KEY_LEN}, entry);
+    nonces_note(nonces, nonce_new(nonces, hash, now_ms + kept_ms));
     return 0;
 }

@@ -10,13 +10,35 @@
 
 #define NONCES_MAX 500000u
 
+#define NONCE_KEY_LEN 32u /* hex digits of the hash that are kept: 128 bits */
+
+struct nonce {
+    struct list link;
+    uint64_t forget_at_ms;
+    char key[NONCE_KEY_LEN]; /* the map's key */
+};
+
 struct nonces {
     struct map map;   /* hash -> struct nonce, owned */
     struct list list; /* the same, oldest first */
+    /* nonce_file.c */
+    char path[300];
+    int fd;             /* -1: they live as long as the process */
+    uint64_t n_in_file; /* records */
+    bool write_failed;
 };
 
 void nonces_init(struct nonces *nonces);
 void nonces_done(struct nonces *nonces);
+
+/* Reads what an earlier process remembered, and from now on writes what is added to state_dir/nonces, without syncing: a
+ * process that dies forgets nothing, a power cut takes the records of the last seconds at most. If the file
+ * cannot be read or written, that is logged and they live as long as the process. kept_ms as in nonces_add. */
+void nonces_open(struct nonces *nonces, const char *state_dir, uint64_t now_ms, uint64_t kept_ms);
+/* For nonce.c: nonce was added. */
+void nonces_note(struct nonces *nonces, const struct nonce *nonce);
+/* For nonce_file.c. False: it is there already. */
+bool nonces_put(struct nonces *nonces, const char *key, uint64_t forget_at_ms);
 
 /* Remembers it for kept_ms from now_ms. 0; NONCE_USED; NONCE_FULL. */
 enum { NONCE_USED = 1, NONCE_FULL = 2 };
