@@ -176,6 +176,23 @@ static void dependants_fall_in_the_next_round_and_come_later(void **state)
     assert_string_equal(held(), "");
 }
 
+static void what_is_missing_because_it_is_refused_is_the_reason(void **state)
+{
+    (void)state;
+    put("server_group", "g", NULL);
+    put("listener", "l", "g");
+    (void)message(1);
+    assert_int_equal(answer(REFUSED("server_group/g", "is odd")), OUTBOX_REFUSED);
+    (void)message(2);
+    assert_int_equal(
+        answer(
+            "{\"version\":2,\"ok\":false,\"errors\":[{\"resource\":\"listener/l\",\"field\":\"group\","
+            "\"value\":\"g\",\"rule\":\"is not the id of a server_group\"}]}"),
+        OUTBOX_REFUSED);
+    assert_string_equal(held(), "server_group/g: bind 127.16.0.5:80: is odd;"
+                                "listener/l: needs server_group/g, which is refused;");
+}
+
 static void removal_that_is_refused_is_tried_with_the_next_change(void **state)
 {
     (void)state;
@@ -299,6 +316,7 @@ int main(void)
         TEST(changes_of_one_turn_are_one_message),
         TEST(changes_meanwhile_go_with_the_next_one),
         TEST(refused_ones_are_held_in_the_data_planes_words),
+        TEST(what_is_missing_because_it_is_refused_is_the_reason),
         TEST(dependants_fall_in_the_next_round_and_come_later),
         TEST(removal_that_is_refused_is_tried_with_the_next_change),
         TEST(a_complaint_of_what_was_not_sent_holds_what_it_names),

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "snapshot/model.h"
+
 #define KEY_MAX    320u /* ids of resources have 255 bytes at most (compile_inner.h) */
 #define REASON_MAX 512u
 
@@ -417,15 +419,37 @@ static unsigned hold_related(
     return n;
 }
 
+/* A resource that the error's value names and that is refused itself: it is not there, and that is the cause. */
+static const struct outbox_item *held_cause(const struct outbox *outbox, const json_t *error)
+{
+    const char *value = json_string_value(json_object_get(error, "value"));
+
+    for (unsigned kind = 0; value && kind < KIND_COUNT; kind++) {
+        char key[KEY_MAX];
+        const struct outbox_item *item;
+
+        (void)snprintf(
+            key, sizeof(key), "%s/%s", model_kind((enum resource_kind)kind)->name, value);
+        item = map_find(&outbox->items, span_of(key));
+        if (item && item->state == OUTBOX_HELD && !item->present)
+            return item;
+    }
+    return NULL;
+}
+
 static unsigned hold_by_error(struct outbox *outbox, const json_t *error)
 {
     const char *label = json_string_value(json_object_get(error, "resource"));
+    const struct outbox_item *cause = held_cause(outbox, error);
     struct outbox_item *item;
     char reason[REASON_MAX];
 
     if (!label)
         return 0;
-    format_reason(error, reason);
+    if (cause)
+        (void)snprintf(reason, sizeof(reason), "needs %s, which is refused", cause->key);
+    else
+        format_reason(error, reason);
     item = map_find(&outbox->items, span_of(label));
     if (!item)
         item = item_by_place(outbox, label);
