@@ -1,11 +1,25 @@
 """Fixtures: nodes and backends, which are stopped when their test or module ends; nodes first."""
+import subprocess
+
 import pytest
 
 import lib
 
+LOG_LINES = 30  # of each node that runs, shown with what failed
+
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "proves(*ids): rows of tests/acceptance.tsv that a test proves")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    shown = outcome.get_result().longrepr
+    if call.excinfo and hasattr(shown, "addsection"):
+        for node in lib.Node.running:
+            if node.stderr_path.exists():
+                shown.addsection(f"slbd in {node.dir}", "\n".join(node.stderr().splitlines()[-LOG_LINES:]))
 
 
 def _stop_all(items):
@@ -13,7 +27,7 @@ def _stop_all(items):
     for item in reversed(items):
         try:
             item.stop()
-        except AssertionError as e:
+        except (AssertionError, OSError, subprocess.SubprocessError) as e:
             problems.append(str(e))
     assert not problems, "\n".join(problems)
 

@@ -3,6 +3,7 @@
 Run with tests/api as the only directory: tests/e2e has a lib of its own, whose backends and clients are given on here.
 """
 import base64
+import functools
 import hashlib
 import hmac
 import http.client
@@ -34,11 +35,14 @@ e2e = _load_e2e()
 HOST = e2e.HOST
 SLBD_BIN = e2e.SLBD_BIN
 HttpBackend, Nginx, Scripted, TcpEcho, UdpEcho = e2e.HttpBackend, e2e.Nginx, e2e.Scripted, e2e.TcpEcho, e2e.UdpEcho
-accepts, free_port, get, proves, wait_for = e2e.accepts, e2e.free_port, e2e.get, e2e.proves, e2e.wait_for
+accepts, free_port, proves = e2e.accepts, e2e.free_port, e2e.proves
 
-START_SECONDS = 20
-STOP_SECONDS = 20
-JOB_SECONDS = 10
+# How long tests wait for what must come. Only a failure takes so long: a machine may be slow, or stand still for seconds.
+PATIENCE = START_SECONDS = STOP_SECONDS = 60.0
+# Jobs and states. Less than the 30 s after which a node tries again by itself what its data plane refused.
+JOB_SECONDS = 25.0
+
+get = functools.partial(e2e.get, timeout=PATIENCE)
 
 
 def _read_versions():
@@ -69,6 +73,22 @@ class ApiError(Exception):
         self.code = data.get("Code", "")
         self.message = data.get("Message", "")
         super().__init__(f"{status} {self.code}: {self.message}")
+
+
+def wait_for(condition, what, seconds=PATIENCE, step=0.01):
+    """The first true value of condition(); fails the test with `what` after so many seconds."""
+    return e2e.wait_for(condition, what, seconds, step)
+
+
+def refuses(addr):
+    """Whether nobody listens there. A connection that ends at once, or is not made in time, is no refusal."""
+    try:
+        socket.create_connection(addr, timeout=PATIENCE).close()
+    except ConnectionRefusedError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 # --- parameters and signatures ---------------------------------------------------------------
@@ -177,8 +197,10 @@ def v3_headers(key, secret, method, action, version, query, body, host, **more):
 class Client:
     """Calls with one AccessKey. style: where parameters go and how they are signed: "query", "form" or "v3"."""
 
-    def __init__(self, addr, key, secret, style="query", timeout=30.0):
+    def __init__(self, addr, key, secret, style="query", timeout=PATIENCE, tls=None):
         self.addr = addr
+        self.host = ("[%s]:%d" if ":" in addr[0] else "%s:%d") % addr
+        self.tls = tls  # an ssl.SSLContext: by https
         self.key = key
         self.secret = secret
         self.style = style
@@ -186,12 +208,15 @@ class Client:
 
     def send(self, method, target, headers=(), body=b"", chunked=False):
         """One plain request: (status, headers, body bytes)."""
-        connection = http.client.HTTPConnection(*self.addr, timeout=self.timeout)
+        if self.tls:
+            connection = http.client.HTTPSConnection(*self.addr, timeout=self.timeout, context=self.tls)
+        else:
+            connection = http.client.HTTPConnection(*self.addr, timeout=self.timeout)
         try:
             connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
             names = {n.lower() for n, _ in headers}
             if "host" not in names:
-                connection.putheader("Host", "%s:%d" % self.addr)
+                connection.putheader("Host", self.host)
             for name, value in headers:
                 connection.putheader(name, value)
             if chunked:
@@ -219,8 +244,7 @@ class Client:
         version = VERSIONS.get(product, product)
         if self.style == "v3":
             pairs = flatten(params)
-            host = "%s:%d" % self.addr
-            headers = v3_headers(self.key, self.secret, "POST", action, version, pairs, b"", host)
+            headers = v3_headers(self.key, self.secret, "POST", action, version, pairs, b"", self.host)
             target = "/?" + urllib.parse.urlencode(pairs) if pairs else "/"
             status, _, body = self.send("POST", target, list(headers.items()))
         else:
@@ -265,8 +289,8 @@ region = {region}
 state_dir = {dir}/state
 run_dir = {dir}/run
 [api]
-listen = {host}:{port}
-rate_limit = {rate_limit}
+listen = {listen}
+{tls}rate_limit = {rate_limit}
 [data]
 admin = {host}:{admin_port}
 access_log = {dir}/access.log
@@ -297,28 +321,36 @@ def _session(leader):
 
 
 class Node:
-    """`slbd supervise` in a directory of its own. rate_limit: calls per second and key.
+    """`slbd supervise` in a directory of its own. rate_limit: calls per second and key. running: all that were not stopped.
 
     Addresses of its vSwitches are 127.N.0.0/20, 127.N.16.0/20 and 127.N.32.0/20, EIPs 127.N.128.0/17, with N of
     its own (.prefix is "127.N"), so that listeners of parallel nodes may use the same ports.
     """
 
-    def __init__(self, rate_limit=10000, command="supervise", env=None, wrapper=()):
+    running = []
+
+    def __init__(self, rate_limit=10000, command="supervise", env=None, wrapper=(), host=HOST, listen=None, tls=None, options=()):
+        """host: where the API is asked; listen: where it listens, if that is another address. tls: a certs.Served."""
         self.block = _Block()
         self.prefix = self.block.prefix
-        self.dir = Path(tempfile.mkdtemp(prefix="slb-api-"))  # short: names of Unix sockets have a limit
+        # Short, whatever TMPDIR is: names of Unix sockets have a limit.
+        self.dir = Path(tempfile.mkdtemp(prefix="slb-api-", dir="/tmp"))
         self.state_dir = self.dir / "state"
         self.run_dir = self.dir / "run"
         self.log_path = self.dir / "access.log"
         self.stderr_path = self.dir / "stderr"
-        self.addr = (HOST, free_port())
+        self.addr = (host, free_port())
+        self.listen = listen or (f"[{host}]" if ":" in host else host)
+        self.tls = tls
         self.admin_port = free_port()
         self.command = command
         self.wrapper = list(wrapper)  # a program that starts it: ["setpriv", ...]
+        self.options = list(options)  # of the command, beside --node
         self.env = {**os.environ, **(env or {})}
         self.process = None
         self.conf_path = self.dir / "node.ini"
         self.conf_path.write_text(self._conf(rate_limit))
+        self.running.append(self)
         try:
             self.start()
         except BaseException:
@@ -328,8 +360,8 @@ class Node:
 
     def _conf(self, rate_limit):
         text = NODE_FILE.format(
-            region=REGION, dir=self.dir, host=HOST, port=self.addr[1], admin_port=self.admin_port,
-            rate_limit=rate_limit, vpc=VPC, prefix=self.prefix,
+            region=REGION, dir=self.dir, host=HOST, listen=f"{self.listen}:{self.addr[1]}", admin_port=self.admin_port,
+            tls=self.tls.settings() if self.tls else "", rate_limit=rate_limit, vpc=VPC, prefix=self.prefix,
         )  # fmt: skip
         for i, (zone, vswitch) in enumerate(zip(ZONES, VSWITCHES)):
             text += ZONE.format(id=zone, vswitch=vswitch, prefix=self.prefix, third=16 * i)
@@ -339,22 +371,35 @@ class Node:
         """Also again after stop(keep=True) or kill()."""
         with open(self.stderr_path, "ab") as err:
             self.process = subprocess.Popen(
-                [*self.wrapper, SLBD_BIN, self.command, "--node", str(self.conf_path)],
+                [*self.wrapper, SLBD_BIN, self.command, "--node", str(self.conf_path), *self.options],
                 stdin=subprocess.DEVNULL, stdout=err, stderr=err, env=self.env, start_new_session=True,
             )  # fmt: skip
         try:
             wait_for(self._is_ready, "the API answers", START_SECONDS, 0.02)
+            pair = json.loads((self.state_dir / "root-key.json").read_text())
+            self.client = self.as_key(pair["AccessKeyId"], pair["AccessKeySecret"])
+            wait_for(self._is_connected, "its data plane has all there is", START_SECONDS, 0.02)
         except AssertionError as e:
             raise AssertionError(f"{e}\n{self.stderr()[-3000:]}") from None
-        pair = json.loads((self.state_dir / "root-key.json").read_text())
-        self.client = Client(self.addr, pair["AccessKeyId"], pair["AccessKeySecret"])
 
     def _is_ready(self):
         if self.process.poll() is not None:
             raise AssertionError(f"slbd ended with {self.process.returncode}: {self.stderr()}")
-        if not (self.state_dir / "root-key.json").exists() or not accepts(self.addr):
+        return (self.state_dir / "root-key.json").exists() and accepts(self.addr)
+
+    def _is_connected(self):
+        """Asked of what answers: that may be the control process of a supervisor before, or one that has no calls left."""
+        if self.command != "supervise":
+            return True
+        try:
+            status = self.call("OpenSlb", "GetNodeStatus")
+        except (OSError, http.client.HTTPException, ApiError):
             return False
-        return self.command != "supervise" or (self.run_dir / "control.sock").exists()
+        return status["DataPlane"]["Connected"] and status["AcknowledgedRevision"] == status["Revision"]
+
+    def wait_api(self):
+        """Waits until the API answers again and its data plane has all there is: after one of the two has died."""
+        wait_for(self._is_connected, "the API is back", START_SECONDS, 0.02)
 
     def stderr(self):
         return self.stderr_path.read_text(errors="replace")
@@ -376,7 +421,7 @@ class Node:
 
     def as_key(self, key, secret, style="query"):
         """A client with another AccessKey."""
-        return Client(self.addr, key, secret, style)
+        return Client(self.addr, key, secret, style, tls=self.tls.trusting() if self.tls else None)
 
     def new_key(self, **params):
         """A client with a new AccessKey; params as of CreateAccessKey."""
@@ -424,7 +469,7 @@ class Node:
 
     # -- the data plane behind it
 
-    def data(self, line, timeout=30.0):
+    def data(self, line, timeout=PATIENCE):
         """Sends one line to the data plane's control socket and returns the answer: "get status", "get counters" ..."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
             sock.settimeout(timeout)
@@ -432,41 +477,51 @@ class Node:
             sock.sendall(line.encode() + b"\n")
             return json.loads(e2e._Reader(sock).until(b"\n"))
 
-    def child(self, name):
-        """The process id of the "control" or the "data" process."""
+    def child(self, name, other_than=None):
+        """The process id of the "control" or the "data" process; waits for one that is not there yet, or still another."""
         path = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        for pid in path.read_text().split():
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-            if name.encode() in words[:2]:
-                return int(pid)
-        return None
+
+        def find():
+            for pid in map(int, path.read_text().split()):
+                try:
+                    words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+                except OSError:  # it has ended
+                    continue
+                if name.encode() in words[:2] and pid != other_than:
+                    return pid
+            return None
+
+        return wait_for(find, f"a {name} process", START_SECONDS)
 
     def kill_child(self, name):
         """Kills one of them as a crash would and waits for its successor; returns the new process id."""
         old = self.child(name)
         os.kill(old, signal.SIGKILL)
-
-        def successor():
-            pid = self.child(name)
-            return pid if pid != old else None
-
-        return wait_for(successor, f"a new {name} process", START_SECONDS)
+        return self.child(name, other_than=old)
 
     # -- the end
 
     def _kill_group(self):
         """The supervisor and its children, which are groups of their own in its session."""
         if self.process:
-            for pid in [self.process.pid, *_session(self.process.pid)]:
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
+            self.process.kill()
             self.process.wait(STOP_SECONDS)
             # A killed child keeps its sockets and its lock on the store for a moment.
-            wait_for(lambda: not _session(self.process.pid), "the children have ended", STOP_SECONDS, 0.005)
+            wait_for(self._kill_children, "the children have ended", STOP_SECONDS, 0.005)
+
+    def _kill_children(self):
+        """Whether none was left. Called again, it finds one that the supervisor had just begun to start, too."""
+        left = _session(self.process.pid)
+        for pid in left:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        return not left
 
     def _clean(self):
+        if self in self.running:
+            self.running.remove(self)
         shutil.rmtree(self.dir, ignore_errors=True)
         self.block.free()
 
@@ -488,9 +543,11 @@ class Node:
             ended = self.process.poll() is not None
             stderr = self.stderr()
         finally:
-            self._kill_group()
-            if not keep:
-                self._clean()
+            try:
+                self._kill_group()
+            finally:
+                if not keep:
+                    self._clean()
         assert ended, f"slbd did not end after SIGTERM: {stderr[-3000:]}"
         code = self.process.returncode
         assert code in (0, -signal.SIGKILL), f"slbd ended with {code}: {stderr[-3000:]}"

@@ -6,9 +6,22 @@ import pytest
 
 import lib
 
+LOG_LINES = 30  # of each slbd of the test, shown with what failed
+_running = []
+
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "proves(*ids): rows of tests/acceptance.tsv that a test proves")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    shown = outcome.get_result().longrepr
+    if call.excinfo and hasattr(shown, "addsection"):
+        for one in _running:
+            if one.stderr_path.exists():
+                shown.addsection(f"slbd in {one.dir}", "\n".join(one.stderr().splitlines()[-LOG_LINES:]))
 
 
 class _Keeper:
@@ -73,9 +86,11 @@ def slbd(_backends):
     with tempfile.TemporaryDirectory(prefix="openslb-") as where:
 
         def start(conf, *args, **kwargs):
-            return keeper.keep(lib.Slbd(tempfile.mkdtemp(dir=where), conf, args, **kwargs))
+            _running.append(keeper.keep(lib.Slbd(tempfile.mkdtemp(dir=where), conf, args, **kwargs)))
+            return _running[-1]
 
         yield start
+        _running.clear()
         keeper.stop()
 
 

@@ -2,6 +2,7 @@
 
 Tests get these through the fixtures of conftest.py, which also stop everything.
 """
+import fcntl
 import json
 import os
 import random
@@ -20,8 +21,10 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 SLBD_BIN = os.environ.get("SLBD_BIN", str(ROOT / "build/src/slbd/slbd"))
 HOST = "127.0.0.1"
-START_SECONDS = 15
-STOP_SECONDS = 15
+# How long to wait for what comes at once unless the machine stands still; whoever waits in vain waits so long.
+PATIENCE = 30.0
+START_SECONDS = 60
+STOP_SECONDS = 60
 
 
 def proves(*ids):
@@ -34,43 +37,70 @@ def is_sanitized():
     return b"__asan_init" in Path(SLBD_BIN).read_bytes()
 
 
-def wait_for(condition, what, seconds=5.0, step=0.01):
+def wait_for(condition, what, seconds=PATIENCE, step=0.01):
     """The first true value of condition(); fails the test with `what` after so many seconds."""
     end = time.monotonic() + seconds
     while True:
+        is_last = time.monotonic() > end  # looked at first: what came during a stall still counts
         value = condition()
         if value:
             return value
-        if time.monotonic() > end:
+        if is_last:
             raise AssertionError(f"after {seconds} s still not: {what}")
         time.sleep(step)
+
+
+def in_one_of(tries, attempt):
+    """Runs attempt() until it passes, so many times at most: for what only a clock can tell.
+
+    The machine may stand still in the midst of one attempt; a mistake spoils them all.
+    """
+    for _ in range(tries - 1):
+        try:
+            return attempt()
+        except AssertionError:
+            continue
+    return attempt()
 
 
 # --- addresses -----------------------------------------------------------------------------
 
 _given_ports = set()
+# Ports are chosen before they are bound: one byte of this file for each, locked by the test process that has it.
+_ports_file = open(f"/tmp/openslb-test-ports-{os.getuid()}", "ab")
+
+
+def family_of(ip):
+    return socket.AF_INET6 if ":" in ip else socket.AF_INET
+
+
+def take_port(port, ip=HOST):
+    """Whether this port is free for TCP and UDP, and no test process has it or had it before; then it is ours."""
+    if port in _given_ports:
+        return False
+    try:
+        fcntl.lockf(_ports_file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+        with socket.socket(family_of(ip), socket.SOCK_STREAM) as tcp:
+            tcp.bind((ip, port))
+        with socket.socket(family_of(ip), socket.SOCK_DGRAM) as udp:
+            udp.bind((ip, port))
+    except OSError:
+        return False
+    _given_ports.add(port)
+    return True
 
 
 def free_port(ip=HOST):
-    """A port that is free for TCP and UDP, below the kernel's own range, and never given twice."""
+    """A port below the kernel's own range that take_port() gives."""
     while True:
         port = random.randrange(10000, 32000)
-        if port in _given_ports:
-            continue
-        try:
-            with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp:
-                tcp.bind((ip, port))
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-                udp.bind((ip, port))
-        except OSError:
-            continue
-        _given_ports.add(port)
-        return port
+        if take_port(port, ip):
+            return port
 
 
 def accepts(addr):
     try:
-        with socket.create_connection(addr, timeout=1):
+        with socket.create_connection(addr, timeout=PATIENCE):
             return True
     except OSError:
         return False
@@ -130,7 +160,8 @@ class _Reader:
     def exactly(self, n):
         while len(self.data) < self.pos + n:
             if not self._more():
-                raise ConnectionError(f"ended {self.pos + n - len(self.data)} bytes early")
+                got = bytes(self.data[self.pos :][:500])
+                raise ConnectionError(f"ended {self.pos + n - len(self.data)} bytes early: {got!r}")
         piece = bytes(self.data[self.pos : self.pos + n])
         self.pos += n
         return piece
@@ -175,7 +206,7 @@ def _find_header(headers, name):
 class Client:
     """A client connection: sends bytes as they are, reads responses one by one."""
 
-    def __init__(self, addr, timeout=10.0, source=None):
+    def __init__(self, addr, timeout=PATIENCE, source=None):
         self.sock = socket.create_connection(addr, timeout=timeout, source_address=source)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.reader = _Reader(self.sock)
@@ -222,7 +253,7 @@ class Client:
         raw = bytes(self.reader.data[start : self.reader.pos])
         return Response(version, int(status), reason.strip(), headers, body, raw)
 
-    def is_closed(self, seconds=5.0):
+    def is_closed(self, seconds=PATIENCE):
         """True when the peer ends the connection within so many seconds (FIN or RST) without a byte more."""
         self.sock.settimeout(seconds)
         try:
@@ -241,13 +272,13 @@ class Client:
         self.sock.close()
 
 
-def get(addr, path="/", headers=(), method="GET", body=None, version="1.1", timeout=10.0):
+def get(addr, path="/", headers=(), method="GET", body=None, version="1.1", timeout=PATIENCE):
     """One request on a connection of its own."""
     with Client(addr, timeout) as client:
         return client.request(method, path, headers, body, version)
 
 
-def exchange(addr, data, timeout=10.0, pause=0.0, piece=None):
+def exchange(addr, data, timeout=PATIENCE, pause=0.0, piece=None):
     """Sends bytes and returns everything that comes until the peer closes. The peer's reset is an end too.
 
     piece, pause: sends so many bytes at a time, with a pause in seconds between them.
@@ -411,7 +442,10 @@ def read_request(reader, connection):
 
 
 class _Listening:
-    """A TCP server with a thread for each connection; what a thread raises is kept and shown by stop()."""
+    """A TCP server with a thread for each connection; what a thread raises is kept and shown by stop().
+
+    closed_at: when each connection ended here (time.monotonic()), by its number.
+    """
 
     def __init__(self, ip=HOST, port=None, backlog=128):
         self.ip = ip
@@ -419,14 +453,16 @@ class _Listening:
         self.addr = (self.ip, self.port)
         self.n_connections = 0
         self.errors = []
+        self.closed_at = {}
         self._open = set()
         self._ending = threading.Event()
         self._lock = threading.Lock()
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self.socket = socket.socket(family_of(ip), socket.SOCK_STREAM)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind(self.addr)
         self.socket.listen(backlog)
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
 
     def _accept(self):
         while True:
@@ -451,8 +487,9 @@ class _Listening:
                 self.errors.append(e)
         finally:
             with self._lock:
+                sock.close()
+                self.closed_at[number] = time.monotonic()
                 self._open.discard(sock)
-            sock.close()
 
     def serve(self, sock, number):
         raise NotImplementedError
@@ -462,24 +499,27 @@ class _Listening:
             return len(self._open)
 
     def stop(self):
+        """No descriptor is closed that a thread may be about to use: its number may be another socket's by then."""
         self._ending.set()
         try:
             self.socket.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass
+        self._thread.join(PATIENCE)
         self.socket.close()
         with self._lock:
-            sockets = list(self._open)
-        for sock in sockets:
-            try:
-                sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
+            for sock in self._open:
+                try:
+                    sock.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
         assert not self.errors, f"a backend of the test failed: {self.errors}"
 
 
 class Scripted(_Listening):
-    """Plays the same steps on every connection: bytes, seconds, or a Step. received: bytes by connection.
+    """Plays the same steps on every connection: bytes, seconds, a Step, or a threading.Event that the test sets.
+
+    received: bytes by connection.
 
     scripts: steps by connection number; the last one holds for all later connections.
     """
@@ -504,6 +544,9 @@ class Scripted(_Listening):
             sock.sendall(step)
         elif isinstance(step, (int, float)):
             self._ending.wait(step)
+        elif isinstance(step, threading.Event):
+            while not step.wait(0.1) and not self._ending.is_set():
+                pass
         elif step.name == "read_head":
             reader.until(b"\r\n\r\n")
         elif step.name == "read_request":
@@ -581,10 +624,12 @@ class UdpEcho:
         self.port = port or free_port(ip)
         self.addr = (self.ip, self.port)
         self.received = []
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket = socket.socket(family_of(ip), socket.SOCK_DGRAM)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)  # what comes while we stand still
         self.socket.bind(self.addr)
         self._ending = False
-        threading.Thread(target=self._serve, daemon=True).start()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
 
     def _serve(self):
         while True:
@@ -601,8 +646,10 @@ class UdpEcho:
 
     def stop(self):
         self._ending = True
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-            sock.sendto(b"", self.addr)  # wakes the thread
+        with socket.socket(family_of(self.ip), socket.SOCK_DGRAM) as sock:
+            while self._thread.is_alive():
+                sock.sendto(b"", self.addr)  # wakes the thread
+                self._thread.join(0.1)
         self.socket.close()
 
 
@@ -727,7 +774,7 @@ class Slbd:
         except OSError:
             return False
 
-    def connect_control(self, timeout=30.0):
+    def connect_control(self, timeout=60.0):
         """A connection to the control socket, for tests that speak to it themselves."""
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
@@ -745,7 +792,7 @@ class Slbd:
     def stderr(self):
         return self.stderr_path.read_text(errors="replace")
 
-    def control(self, line, timeout=30.0):
+    def control(self, line, timeout=60.0):
         """Sends one line, a dict or text, to the control socket and returns the answer."""
         text = line if isinstance(line, str) else json.dumps(line)
         with self.connect_control(timeout) as sock:
@@ -759,9 +806,9 @@ class Slbd:
         """State by (group, server): "up", "down", "unknown" or "off"."""
         return {(row["group"], row["server"]): row["state"] for row in self.control("get health")}
 
-    def wait_health(self, expected, seconds=10.0):
+    def wait_health(self, expected):
         """Waits until the servers named in expected, {(group, server): state}, are in these states."""
-        wait_for(lambda: expected.items() <= self.health().items(), expected, seconds, 0.05)
+        wait_for(lambda: expected.items() <= self.health().items(), expected, PATIENCE, 0.05)
 
     def counters(self):
         """{"listeners": [...], "servers": [...]}"""
@@ -786,7 +833,7 @@ class Slbd:
         assert answer.get("ok") is True, answer
         return answer
 
-    def log_lines(self, n=None, seconds=5.0):
+    def log_lines(self, n=None):
         """The access log as dicts; waits until there are at least n."""
 
         def read():
@@ -797,10 +844,10 @@ class Slbd:
             lines = [json.loads(line) for line in text.split("\n")[:-1]]
             return (lines,) if n is None or len(lines) >= n else None
 
-        return wait_for(read, f"{n} lines in the access log", seconds)[0]
+        return wait_for(read, f"{n} lines in the access log")[0]
 
     def metrics_text(self):
-        with urllib.request.urlopen(f"http://{HOST}:{self.admin_port}/metrics", timeout=10) as r:
+        with urllib.request.urlopen(f"http://{HOST}:{self.admin_port}/metrics", timeout=PATIENCE) as r:
             return r.read().decode()
 
     def metrics(self):
@@ -832,12 +879,12 @@ class Slbd:
         assert not found, self.stderr()
 
     def _end(self, process):
-        """The first SIGTERM lets open work finish, the second one cuts it."""
-        for seconds in (2, STOP_SECONDS):
+        """The first SIGTERM lets open work finish, the second one cuts it; two at once would count as one."""
+        for _ in range(STOP_SECONDS // 2):
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
             try:
-                process.wait(seconds)
+                process.wait(2)
                 break
             except subprocess.TimeoutExpired:
                 continue

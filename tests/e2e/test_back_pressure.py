@@ -16,7 +16,7 @@ def small_client(addr, bytes=65536):
     """A client whose socket has room for little."""
     sock = socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, bytes)
-    sock.settimeout(10)
+    sock.settimeout(lib.PATIENCE)
     sock.connect(addr)
     client = Client.__new__(Client)
     client.sock, client.reader = sock, lib._Reader(sock)
@@ -42,7 +42,7 @@ def test_upload_goes_on_while_a_whole_early_response_waits_for_the_client(front,
             client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n")
             time.sleep(0.02)
             for _ in range(3):
-                client.send(b"b" * 1000)
+                send_all(client.sock, b"b" * 1000)  # who has stood still for long may have been ended
                 time.sleep(0.002)
     assert lb.process.poll() is None, lb.stderr()
 
@@ -65,12 +65,14 @@ def test_fixed_answer_waits_while_the_body_comes(slbd):
 def test_server_that_speaks_first_is_heard_at_once(front, scripted):
     """It is too busy and says so as soon as it accepts, and does not close."""
     busy = b"HTTP/1.1 503 Busy\r\nContent-Length: 4\r\nConnection: close\r\n\r\nbusy"
-    lb, addr = front(scripted([busy, HANG]), request_timeout_ms=3000)
+    lb, addr = front(scripted([busy, HANG]))
 
-    for _ in range(10):
+    took = []
+    for _ in range(11):
         begun = time.monotonic()
-        assert lib.get(addr).text == "busy"
-        assert time.monotonic() - begun < 1
+        assert lib.get(addr).text == "busy"  # long before the time limit of a request
+        took.append(time.monotonic() - begun)
+    assert sorted(took)[5] < 1
 
 
 def test_refusal_of_a_large_body_arrives_though_the_server_reads_no_more(front, scripted):
@@ -85,29 +87,31 @@ def test_refusal_of_a_large_body_arrives_though_the_server_reads_no_more(front, 
             answer = client.response()
             assert (answer.status, answer.text) == (413, "too large")
             client.close()
-            sender.join(10)
+            sender.join(lib.PATIENCE)
 
 
 def test_server_is_not_late_while_the_client_reads_slowly(front, scripted):
-    for head, body in (
+    clients = []
+    for n, (head, body) in enumerate((
         (b"Content-Length: %d\r\n" % BIG, b"z" * BIG),
         (b"Transfer-Encoding: chunked\r\n", b"%x\r\n%s\r\n0\r\n\r\n" % (BIG, b"z" * BIG)),
-    ):
+    )):  # fmt: skip
         backend = scripted([READ_HEAD, b"HTTP/1.1 200 OK\r\n" + head + b"\r\n" + body, HANG])
-        lb, addr = front(backend, request_timeout_ms=300)
-        with small_client(addr) as client:
-            client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-            time.sleep(1)
+        _, addr = front(backend, id=f"lsn-{n}", request_timeout_ms=2000)
+        clients.append(small_client(addr))
+        clients[-1].send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    time.sleep(3)
+    for client in clients:
+        with client:
             assert len(client.response().body) == BIG
-        lb.stop()
 
 
 def test_server_is_not_late_while_the_client_sends_slowly(front, http_backend):
-    lb, addr = front(http_backend(lambda r: response(r.body)), request_timeout_ms=200, body_timeout_ms=2000)
+    lb, addr = front(http_backend(lambda r: response(r.body)), request_timeout_ms=2000)
 
     with Client(addr) as client:
         client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nab")
-        time.sleep(0.7)
+        time.sleep(3)
         client.send(b"cd")
         assert client.response().body == b"abcd"
 
@@ -123,21 +127,23 @@ def test_client_that_never_sends_its_body_is_ended_by_its_own_time(front, http_b
 
 
 def test_client_that_never_reads_is_ended_by_the_send_timeout(front, scripted):
-    """Also when its request ends while the response waits for it."""
+    """Also when its request ends while the response waits for it. The server's time, which is shorter, stands still."""
     early = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % BIG + bytes(BIG)
-    for request in (
-        b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
-        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2000\r\n\r\n" + bytes(1000),
-    ):
-        lb, addr = front(scripted([READ_HEAD, early, HANG]), send_timeout_ms=500, request_timeout_ms=300)
-        with small_client(addr) as client:
-            client.send(request)
-            time.sleep(0.2)
-            if request.startswith(b"POST"):
-                client.send(bytes(1000))
+    get_all = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+    post = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2000\r\n\r\n" + bytes(1000)
+    running = []
+    for n, request in enumerate((get_all, post)):
+        lb, addr = front(
+            scripted([READ_HEAD, early, HANG]), id=f"lsn-{n}", send_timeout_ms=2500, request_timeout_ms=2000
+        )
+        running.append((lb, small_client(addr)))
+        running[-1][1].send(request)
+    time.sleep(0.2)
+    send_all(running[1][1].sock, bytes(1000))
+    for lb, client in running:
+        with client:
             assert lb.log_lines(1)[0]["reason"] == "send_timeout"
-        wait_for(lambda: lb.counters()["listeners"][0]["active"] == 0, "the connection has gone")
-        lb.stop()
+        wait_for(lambda lb=lb: lb.counters()["listeners"][0]["active"] == 0, "the connection has gone")
 
 
 def test_old_client_can_tell_that_the_rest_of_a_body_never_came(front, scripted):
@@ -187,5 +193,5 @@ def test_tunnel_delivers_all_to_a_server_that_ended_first(front, _backends):
         sent = 3 << 20
         client.send(bytes(sent))
         client.sock.shutdown(socket.SHUT_WR)
-        wait_for(lambda: backend.got, "the server has read all", 10)
+        wait_for(lambda: backend.got, "the server has read all")
     assert backend.got == [sent]

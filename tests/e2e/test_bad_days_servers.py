@@ -1,5 +1,6 @@
 """Servers in trouble: what the client gets, what is tried again, and what the log says of it."""
 import socket
+import threading
 import time
 
 import pytest
@@ -89,7 +90,7 @@ def test_server_that_never_answers_is_504(front, scripted):
     with Client(addr) as client:
         assert client.request().status == 504
         took = time.monotonic() - begun
-        assert 0.28 < took < 1.5
+        assert 0.28 < took < 20, "the time limit is not the default one"
         assert client.request("GET", "/2").status == 504, "the client's connection stays usable"
 
     assert last(lb) == (504, "-", "server_timeout", "server_timeout")
@@ -99,7 +100,7 @@ def test_server_that_never_answers_is_504(front, scripted):
 
 def test_server_that_stops_in_the_middle_is_cut_after_the_timeout(front, scripted):
     backend = scripted([READ_HEAD, b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n123", HANG])
-    lb, addr = front(backend, request_timeout_ms=200)
+    lb, addr = front(backend, request_timeout_ms=2000)
 
     got = exchange(addr, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
 
@@ -108,11 +109,13 @@ def test_server_that_stops_in_the_middle_is_cut_after_the_timeout(front, scripte
 
 
 def test_server_that_dribbles_is_waited_for(front, scripted):
-    body = [piece for letter in b"slowly" for piece in (bytes([letter]), 0.12)]
-    backend = scripted([READ_HEAD, b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n", *body, HANG])
-    _, addr = front(backend, request_timeout_ms=400)
+    """Longer in all than it may stand still."""
+    text = b"slowly " * 4
+    body = [piece for letter in text for piece in (bytes([letter]), 0.1)]
+    backend = scripted([READ_HEAD, b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(text), *body, HANG])
+    _, addr = front(backend, request_timeout_ms=2000)
 
-    assert get(addr).body == b"slowly"
+    assert get(addr).body == text
 
 
 MID_HEAD = [
@@ -139,7 +142,6 @@ def test_server_that_ends_before_its_head_does_is_502(front, scripted, steps, re
 
 MID_BODY = [
     ("length", b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345", [CLOSE], "server_cut"),
-    ("length, by RST", b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345", [0.05, RESET], "server_reset"),
     ("in a chunk", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n12345", [CLOSE], "server_cut"),
     ("behind a chunk", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n12345\r\n", [CLOSE], "server_cut"),
     (
@@ -148,7 +150,7 @@ MID_BODY = [
         [CLOSE],
         "server_cut",
     ),
-    ("bad chunk", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n12345\r\nxx\r\n", [0.5], "bad_response"),
+    ("bad chunk", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n12345\r\nxx\r\n", [HANG], "bad_response"),
 ]
 
 
@@ -167,14 +169,31 @@ def test_client_can_tell_that_a_body_was_cut(front, scripted, start, end, reason
     assert last(lb) == (200, "200", reason, reason)
 
 
+@proves("CLBE-04")
+def test_client_can_tell_that_a_body_was_cut_by_rst(front, scripted):
+    seen = threading.Event()
+    backend = scripted([READ_HEAD, b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345", seen, RESET])
+    lb, addr = front(backend)
+
+    with Client(addr) as client:
+        client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n")
+        client.reader.until(b"\r\n\r\n12345")
+        seen.set()
+        assert client.is_closed()
+    assert last(lb) == (200, "200", "server_reset", "server_reset")
+    assert backend.n_connections == 1
+
+
 def test_old_client_can_tell_that_a_body_was_cut(front, scripted):
     """HTTP/1.0 knows no chunks: the end of the connection would look like the end of the body, so it is RST."""
-    backend = scripted([READ_HEAD, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n12345", 0.1, CLOSE])
+    seen = threading.Event()
+    backend = scripted([READ_HEAD, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n12345", seen, CLOSE])
     lb, addr = front(backend)
 
     with Client(addr) as client:
         client.send(b"GET / HTTP/1.0\r\n\r\n")
         client.reader.until(b"12345")
+        seen.set()
         with pytest.raises(ConnectionResetError):
             client.sock.recv(1)
     assert last(lb) == (200, "200", "server_cut", "server_cut")
@@ -206,13 +225,13 @@ def test_connect_timeout_is_504(front, full):
 
     begun = time.monotonic()
     assert get(addr).status == 504
-    assert 0.18 < time.monotonic() - begun < 1.5
+    assert 0.18 < time.monotonic() - begun < 4.5, "the time limit is not the default one"
     assert last(lb) == (504, "-", "connect_timeout", "connect_timeout")
 
 
 def test_response_head_that_is_too_long_is_502(front, scripted):
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX: %s\r\n\r\n"
-    backend = scripted([READ_HEAD, head % (b"a" * 2000), 0.5], [READ_HEAD, head % (b"a" * 500), 0.5])
+    backend = scripted([READ_HEAD, head % (b"a" * 2000), HANG], [READ_HEAD, head % (b"a" * 500), HANG])
     lb, addr = front(backend, in_group={"response_head_bytes": 1024})
 
     assert [get(addr).status for _ in range(2)] == [502, 200]
@@ -279,8 +298,9 @@ def test_connect_timeout_goes_to_the_next_server(front, full, http_backend):
     assert len(tried) == 1
     assert (tried[0]["reason"], tried[0]["upstream_reason"]) == ("next_server", "connect_timeout, -")
     first, second = (float(t) for t in tried[0]["upstream_response_time"].split(", "))
-    assert 0.19 <= first < 1.0 and second < 0.15
-    assert tried[0]["request_time"] >= 0.19
+    assert 0.19 <= first < 4.5
+    # Each try has its own time: together they are no longer than the whole, rounded to milliseconds.
+    assert first + second <= tried[0]["request_time"] + 0.003
 
 
 @proves("CLBL-19")
@@ -291,9 +311,9 @@ def test_connect_timeout_is_5_s_by_default(front, full, http_backend):
     answers = []
     begun = time.monotonic()
     for _ in range(2):
-        answers.append(get(addr, timeout=15).status)
+        answers.append(get(addr).status)
     assert answers == [200, 200]
-    assert 4.9 < time.monotonic() - begun < 7.0
+    assert 4.9 < time.monotonic() - begun < 9.5
 
 
 def test_all_servers_refuse(front, refusing):
@@ -322,7 +342,7 @@ RETRIED = [
     ("PATCH", [READ_REQUEST, CLOSE], False),
     ("PURGE", [READ_HEAD, CLOSE], False),  # nobody knows what it does
     ("GET", [READ_HEAD, b"HTTP/1.1 2", 0.05, CLOSE], False),
-    ("GET", [READ_HEAD, b"nonsense\r\n\r\n", 0.1], False),
+    ("GET", [READ_HEAD, b"nonsense\r\n\r\n", HANG], False),
 ]
 
 
@@ -388,16 +408,20 @@ def test_post_on_a_stale_connection_is_not_repeated(front, scripted):
 
 
 def test_closed_idle_connection_is_not_used(front, scripted):
+    ends = [threading.Event(), threading.Event()]
     backend = scripted(
-        [READ_HEAD, response(b"1"), CLOSE], [READ_HEAD, response(b"2"), RESET], [READ_REQUEST, response(b"3"), HANG]
+        [READ_HEAD, response(b"1"), ends[0], CLOSE],
+        [READ_HEAD, response(b"2"), ends[1], RESET],
+        [READ_REQUEST, response(b"3"), HANG],
     )
     lb, addr = front(backend)
 
     with Client(addr) as client:
-        assert client.request().body == b"1"
-        wait_for(lambda: idle(lb) == 0, "the closed connection has gone")
-        assert client.request().body == b"2"
-        wait_for(lambda: idle(lb) == 0, "the closed connection has gone")
+        for body, end in zip((b"1", b"2"), ends):
+            assert client.request().body == body
+            wait_for(lambda: idle(lb) == 1, "the connection is kept")
+            end.set()
+            wait_for(lambda: idle(lb) == 0, "the closed connection has gone")
         assert client.request("POST", body=b"x").body == b"3"
     assert [l["reason"] for l in lb.log_lines(3)] == ["-", "-", "-"]
 
@@ -415,5 +439,6 @@ def test_post_right_behind_a_close_finds_a_fresh_connection(front, scripted):
     with Client(addr) as client:
         for _ in range(50):
             statuses.append(client.request("POST", body=b"x").status)
-            time.sleep(0.002)
+            # Its end is with our kernel then; a server that is slow to close could still get the next request.
+            wait_for(lambda: backend.n_open() == 0, "the server has closed", step=0)
     assert statuses == [200] * 50

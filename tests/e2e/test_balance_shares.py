@@ -1,4 +1,5 @@
 """Which server of a group gets a request: exact shares, stickiness, and who gets nothing."""
+import threading
 import time
 from collections import Counter
 
@@ -64,8 +65,7 @@ def test_shares_hold_over_workers_and_connections(front, http_backend, scheduler
 
     for name, share in zip("abc", shares):
         assert abs(got[name] - 300 * share / sum(shares)) <= 4, got
-    metrics = {s["server"]: s["uses"] for s in lb.counters()["servers"]}
-    assert sorted(metrics.values()) == sorted(got.values())
+    wait_for(lambda: sorted(s["uses"] for s in lb.counters()["servers"]) == sorted(got.values()), "the counters agree")
 
 
 def test_one_server_with_several_ports(front, http_backend):
@@ -77,14 +77,20 @@ def test_one_server_with_several_ports(front, http_backend):
     assert Counter(names(addr, 10)) == {"a": 5, "b": 5}
 
 
+def late(rest):
+    """A response whose second half waits for an event."""
+    return [READ_HEAD, b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345", rest, b"67890", HANG]
+
+
 # --- weight 0 -----------------------------------------------------------------------------------
 
 
 @proves("CLBSG-19")
 def test_weight_0_takes_nothing_new_and_is_still_checked(front, scripted, http_backend):
-    slow = scripted([READ_HEAD, b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345", 0.5, b"67890", HANG])
+    rest = threading.Event()
+    slow = scripted(late(rest))
     other = http_backend(name="other")
-    check = {"kind": "health_check", "id": "hc-1", "protocol": "tcp", "interval_ms": 100, "timeout_ms": 100}
+    check = {"kind": "health_check", "id": "hc-1", "protocol": "tcp", "interval_ms": 100}
     lb, addr = front(server(slow), in_group={"health_check": "hc-1"}, more=[check])
     key = ("sg-1", server(slow)["id"])
 
@@ -93,6 +99,7 @@ def test_weight_0_takes_nothing_new_and_is_still_checked(front, scripted, http_b
         busy.reader.until(b"12345")
         lb.apply([group(backends=[server(slow, 0), server(other)], health_check="hc-1")])
         assert {client.request().text for _ in range(5)} == {"other\n"}
+        rest.set()
         assert busy.reader.exactly(5) == b"67890", "what is open ends by itself"
         lb.wait_health({key: "up"})
         lb.apply([group(backends=[server(slow, 0), server(other)], health_check="hc-1", check_weight_zero=False)])
@@ -146,13 +153,15 @@ def test_members_come_and_go(front, http_backend):
 
 @pytest.mark.parametrize("weights, expected", [((100, 100), (4, 4)), ((75, 25), (6, 2))])
 def test_least_connections_by_weight(front, scripted, weights, expected):
-    servers = [scripted([READ_HEAD, 0.6, response(b"ok"), HANG]) for _ in range(2)]
+    all_there = threading.Event()
+    servers = [scripted([READ_HEAD, all_there, response(b"ok"), HANG]) for _ in range(2)]
     _, addr = front(*[server(b, w) for b, w in zip(servers, weights)], in_group={"scheduler": "wlc"})
 
     clients = [Client(addr) for _ in range(8)]
     for n, client in enumerate(clients, 1):
         client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         wait_for(lambda n=n: sum(b.n_connections for b in servers) == n, "the request is at a server")
+    all_there.set()
     for client in clients:
         assert client.response().status == 200
         client.close()
@@ -160,16 +169,22 @@ def test_least_connections_by_weight(front, scripted, weights, expected):
 
 
 def test_least_connections_avoids_the_slow_server(front, scripted, http_backend):
-    slow, fast = scripted([READ_HEAD, 0.8, response(b"slow\n"), HANG]), http_backend(name="fast")
-    _, addr = front(slow, fast, in_group={"scheduler": "wlc"})
+    done = threading.Event()
+    slow, fast = scripted([READ_HEAD, done, response(b"slow\n"), HANG]), http_backend(name="fast")
+    lb, addr = front(slow, fast, in_group={"scheduler": "wlc"})
+
+    def inflight():
+        return {s["server"]: s["inflight"] for s in lb.counters()["servers"]}
 
     with Client(addr) as first, Client(addr) as second:
         for client in (first, second):
             client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-        wait_for(lambda: slow.n_connections == 1, "one of them is at the slow server")
-        time.sleep(0.05)
+        wait_for(lambda: slow.n_connections == 1 and fast.requests, "each has one of them")
+        one_is_busy = {server(slow)["id"]: 1, server(fast)["id"]: 0}
+        wait_for(lambda: inflight() == one_is_busy, "the fast server has answered")
         with Client(addr) as third:
             assert {third.request().text for _ in range(10)} == {"fast\n"}
+        done.set()
         assert {c.response().text for c in (first, second)} == {"slow\n", "fast\n"}
 
 
@@ -179,7 +194,7 @@ def test_least_connections_avoids_the_slow_server(front, scripted, http_backend)
 def test_source_address_sticks(front, http_backend):
     servers = named(http_backend, "a", "b", "c")
     lb, addr = front(*servers, in_group={"scheduler": "sch"}, args=("--workers", "2"))
-    sources = [f"127.0.0.{n}" for n in range(10, 70)]
+    sources = [f"127.0.0.{n}" for n in range(10, 130)]
 
     def who():
         return {s: names(addr, 2, source=(s, 0)) for s in sources}
@@ -187,14 +202,15 @@ def test_source_address_sticks(front, http_backend):
     first = who()
     assert all(len(set(got)) == 1 for got in first.values())
     counts = Counter(got[0] for got in first.values())
-    assert set(counts) == {"a", "b", "c"} and min(counts.values()) >= 8
+    # Ports are random, so are these 120 draws: 40 each with a deviation of 5.2; 12 is more than five of them less.
+    assert set(counts) == {"a", "b", "c"} and min(counts.values()) >= 12
     assert who() == first
 
     lb.apply([group(backends=servers[:2], scheduler="sch")])
     later = who()
     moved = [s for s in sources if later[s] != first[s] and first[s][0] != "c"]
     assert all(got[0] in "ab" for got in later.values())
-    assert len(moved) <= 6, "those whose server stayed stay"
+    assert len(moved) <= 12, "those whose server stayed stay"
 
 
 def test_query_parameter_sticks(front, http_backend):
@@ -203,12 +219,12 @@ def test_query_parameter_sticks(front, http_backend):
     )
 
     who = {}
-    for user in range(60):
+    for user in range(120):
         got = {names(addr, 1, path=f"/{n}?x={n}&user={user}&y")[0] for n in range(3)}
         assert len(got) == 1
         who[user] = got.pop()
     counts = Counter(who.values())
-    assert set(counts) == {"a", "b", "c"} and min(counts.values()) >= 8
+    assert set(counts) == {"a", "b", "c"} and min(counts.values()) >= 12  # as above
     assert {names(addr, 1, path="/?user=7")[0] for _ in range(5)} == {who[7]}
 
 
@@ -226,23 +242,21 @@ def test_query_without_the_parameter_goes_round(front, http_backend):
 
 def test_slow_start_of_a_server_that_joins(front, http_backend):
     a, b = named(http_backend, "a", "b")
-    lb, addr = front(a, in_group={"slow_start_ms": 1500}, **NO_LIMIT)
+    lb, addr = front(a, in_group={"slow_start_ms": 60000}, **NO_LIMIT)
 
     with Client(addr) as client:
-        lb.apply([group(backends=[a, b], slow_start_ms=1500)])
-        begun = time.monotonic()
+        lb.apply([group(backends=[a, b], slow_start_ms=60000)])
         early = Counter(client.request().text for _ in range(60))
-        assert time.monotonic() - begun < 0.5
-        assert early["b\n"] <= 15
-        time.sleep(max(0.0, 1.7 - (time.monotonic() - begun)))
+        assert early["b\n"] <= 15, "of 30 in the end"
+        lb.apply([group(backends=[a], slow_start_ms=300)])
+        lb.apply([group(backends=[a, b], slow_start_ms=300)])
+        client.request()
+        time.sleep(0.5)
         assert Counter(client.request().text for _ in range(100)) == {"a\n": 50, "b\n": 50}
 
 
-LATE = [READ_HEAD, b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345", 0.8, b"67890", HANG]
-
-
 def test_removed_server_is_drained_for_a_time(front, scripted, http_backend):
-    slow, other = scripted(LATE), http_backend(name="other")
+    slow, other = scripted(late(threading.Event())), http_backend(name="other")
     lb, addr = front(slow, in_group={"drain": True, "drain_timeout_ms": 300})
 
     with Client(addr) as busy:
@@ -251,14 +265,15 @@ def test_removed_server_is_drained_for_a_time(front, scripted, http_backend):
         begun = time.monotonic()
         lb.apply([group(backends=[other], drain=True, drain_timeout_ms=300)])
         assert get(addr).body == b"other\n"
-        assert busy.is_closed(2)
-        assert 0.25 < time.monotonic() - begun < 0.75
+        assert busy.is_closed()
+        assert time.monotonic() - begun > 0.25
     cut = next(l for l in lb.log_lines(2) if l["reason"] != "-")
     assert (cut["status"], cut["reason"]) == (200, "draining")
 
 
 def test_removed_server_finishes_when_nothing_is_drained(front, scripted, http_backend):
-    slow, other = scripted(LATE), http_backend(name="other")
+    rest = threading.Event()
+    slow, other = scripted(late(rest)), http_backend(name="other")
     lb, addr = front(slow)
 
     with Client(addr) as busy:
@@ -266,5 +281,6 @@ def test_removed_server_finishes_when_nothing_is_drained(front, scripted, http_b
         busy.reader.until(b"12345")
         lb.apply([group(backends=[other])])
         assert get(addr).body == b"other\n"
+        rest.set()
         assert busy.reader.exactly(5) == b"67890"
         assert busy.request().body == b"other\n"

@@ -11,6 +11,7 @@ import pytest
 from lib import (
     HOST,
     SLBD_BIN,
+    STOP_SECONDS,
     Client,
     forward,
     free_port,
@@ -121,6 +122,7 @@ def test_one_error_refuses_the_whole_change(served, http_backend, fields, expect
     good = [group(backends=[other]), group("sg-tcp", [other], "tcp"), listener("lsn-3")]
     answer = lb.control(change(2, [*good, wrong]))
     assert answer["ok"] is False and answer["more_errors"] == 0, answer
+    assert (answer["version"], answer["in_force"]) == (2, 1), answer
     assert len(answer["errors"]) == 1, answer
     row = answer["errors"][0]
     assert set(row) == {"resource", "field", "value", "rule"} and row["rule"]
@@ -129,6 +131,26 @@ def test_one_error_refuses_the_whole_change(served, http_backend, fields, expect
     assert page(port) == "py\n"
     with pytest.raises(ConnectionRefusedError):
         get((HOST, good[2]["port"]))
+
+
+@pytest.mark.parametrize(
+    "line, version",
+    [
+        (json.dumps(change(7, [{**listener("lsn-2"), "port": 70000}])), 7),
+        ('{"upsert": [], "version": 8', 8),
+        ('{"version": 9, "version": 10, "upsert": []}', 9),
+        ('{"upsert": []}', 0),
+        ('{"version": -1, "upsert": []}', 0),
+        ("replace " + json.dumps(change(11, [{"kind": "nothing", "id": "x"}])), 11),
+    ],
+    ids=["range", "torn", "twice", "absent", "negative", "replace"],
+)
+def test_refusal_names_its_version_and_the_one_in_force(served, line, version):
+    lb, _, _ = served
+    with Control(lb) as control:
+        assert control.ask(change(5)) == {"version": 5, "ok": True}
+        answer = control.ask(line)
+        assert (answer["version"], answer["ok"], answer["in_force"]) == (version, False, 5), answer
 
 
 def test_names_tell_what_there_is(served):
@@ -297,7 +319,7 @@ def test_privileged_port_as_nobody_is_refused():
         f.flush()
         os.chmod(f.name, 0o644)
         run = subprocess.run(
-            [*as_nobody, SLBD_BIN, "data", "--snapshot", f.name], capture_output=True, timeout=30
+            [*as_nobody, SLBD_BIN, "data", "--snapshot", f.name], capture_output=True, timeout=STOP_SECONDS
         )
     assert run.returncode == 1, run
     assert b'listener/lsn-1: bind: "127.0.0.80:80": cannot be bound: Permission denied' in run.stderr, run
@@ -426,13 +448,19 @@ def test_status(served):
     assert lb.status()["changes"] == status["changes"] + 1
 
 
+def statuses_2xx(lb):
+    """Counted for the first listener and the first server."""
+    counters = lb.counters()
+    return counters["listeners"][0]["status_2xx"], counters["servers"][0]["status_2xx"]
+
+
 def test_counters(served):
     lb, port, backend = served
     with Client((HOST, port)) as client:
         for _ in range(3):
             assert client.request().status == 200
         # A client may have its response before it is counted.
-        wait_for(lambda: lb.counters()["listeners"][0]["status_2xx"] == 3, "three responses")
+        wait_for(lambda: statuses_2xx(lb) == (3, 3), "three responses")
         counters = lb.counters()
     row = counters["listeners"][0]
     assert (row["listener"], row["connections"], row["requests"], row["status_2xx"]) == ("lsn-1", 1, 3, 3)
@@ -446,7 +474,7 @@ def test_counters_outlive_changes(served):
     page(port)
     lb.apply([listener(port=port, idle_timeout_ms=20000), group(backends=[server(backend, 7)])])
     page(port)
-    wait_for(lambda: lb.counters()["listeners"][0]["status_2xx"] == 2, "two responses")
+    wait_for(lambda: statuses_2xx(lb) == (2, 2), "two responses")
     assert lb.counters()["listeners"][0]["requests"] == 2
     assert lb.counters()["servers"][0]["uses"] == 2
 
@@ -467,7 +495,7 @@ def test_health_and_watch_health(slbd, http_backend):
     names = [f"s-{HOST}-{b.port}" for b in (one, two)]
     check = {
         "kind": "health_check", "id": "hc", "protocol": "http",
-        "interval_ms": 100, "timeout_ms": 90, "rise": 1, "fall": 2,
+        "interval_ms": 100, "rise": 1, "fall": 2,
     }  # fmt: skip
     front = listener()
     lb = slbd(snapshot(group(backends=[one, two], health_check="hc"), front, check))

@@ -185,17 +185,17 @@ def test_large_bodies_arrive_unharmed(front, nginx, http_backend):
     one = nginx("ECS01")
     one.file("large", data)
     _, addr = front(one)
-    assert get(addr, "/large", timeout=30).body == data
+    assert get(addr, "/large", timeout=90).body == data
 
     two = http_backend(lambda request: response(hashlib.sha256(request.body).hexdigest().encode()))
     _, addr = front(two, id="lsn-2")
     digest = hashlib.sha256(data).hexdigest()
-    assert get(addr, "/", method="POST", body=data, timeout=30).text == digest
+    assert get(addr, "/", method="POST", body=data, timeout=90).text == digest
     chunked = b"".join(
         b"%x\r\n" % len(part) + part + b"\r\n" for part in (data[i : i + 99991] for i in range(0, len(data), 99991))
     )
     answer = get(
-        addr, method="POST", headers=[("Transfer-Encoding", "chunked")], body=chunked + b"0\r\n\r\n", timeout=30
+        addr, method="POST", headers=[("Transfer-Encoding", "chunked")], body=chunked + b"0\r\n\r\n", timeout=90
     )
     assert answer.text == digest
 

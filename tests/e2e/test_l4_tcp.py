@@ -2,6 +2,7 @@
 import asyncio
 import hashlib
 import os
+import select
 import socket
 import threading
 import time
@@ -12,6 +13,7 @@ import websockets
 from lib import (
     HANG,
     HOST,
+    PATIENCE,
     RESET,
     Client,
     free_port,
@@ -25,9 +27,11 @@ from lib import (
 )
 
 BIG_BYTES = 64 << 20
+# Each takes its own turns: more than a test makes connections would all choose the first server.
+TWO_WORKERS = ("--workers", "2")
 
 
-def relay(slbd, backends, group_fields=None, listener_fields=None, args=()):
+def relay(slbd, backends, group_fields=None, listener_fields=None, args=TWO_WORKERS):
     """slbd with one TCP listener; (slbd, its address)."""
     front = listener(protocol="tcp", **(listener_fields or {}))
     conf = snapshot(group(backends=backends, protocol="tcp", **(group_fields or {})), front)
@@ -38,7 +42,7 @@ def listener_counters(lb, name="lsn-1"):
     return next(row for row in lb.counters()["listeners"] if row["listener"] == name)
 
 
-def is_reset(sock, seconds=5.0):
+def is_reset(sock, seconds=PATIENCE):
     """Whether the peer ends the connection by RST, not FIN."""
     sock.settimeout(seconds)
     try:
@@ -109,6 +113,7 @@ class Named(threading.Thread):
 
     def stop(self):
         self.socket.shutdown(socket.SHUT_RDWR)
+        self.join(PATIENCE)
         self.socket.close()
         for sock in self.open:
             sock.close()
@@ -185,12 +190,12 @@ def test_big_transfers_both_ways_at_once(slbd):
         thread = threading.Thread(target=serve)
         thread.start()
         lb, addr = relay(slbd, [Place(server_socket.getsockname()[1])])
-        with socket.create_connection(addr, timeout=60) as sock:
+        with socket.create_connection(addr, timeout=120) as sock:
             sender = threading.Thread(target=_pump, args=(sock, up))
             sender.start()
             got["down"] = _digest(sock)
             sender.join()
-        thread.join(60)
+        thread.join(120)
 
     assert got == {"up": hashlib.sha256(up).hexdigest(), "down": hashlib.sha256(down).hexdigest()}
     wait_for(lambda: listener_counters(lb)["active"] == 0, "the relay ends")
@@ -203,7 +208,7 @@ def test_reader_that_pauses_pushes_back(slbd, scripted):
     one = scripted([1.0, read_bytes(8 << 20), b"ok"])
     lb, addr = relay(slbd, [one], args=("--workers", "1"))
     before = lb.rss_bytes()
-    with Client(addr, timeout=20) as client:
+    with Client(addr) as client:
         client.send(os.urandom(8 << 20))
         assert client.reader.exactly(2) == b"ok"
     assert lb.rss_bytes() - before < 6 << 20
@@ -225,9 +230,9 @@ def test_websocket(slbd, protocol):
             async with websockets.connect(f"ws://{HOST}:{front['port']}/") as ws:
                 for message in ("hello", b"\x00\xff" * 50000, ""):
                     await ws.send(message)
-                    assert await asyncio.wait_for(ws.recv(), 10) == message
+                    assert await asyncio.wait_for(ws.recv(), PATIENCE) == message
                 pong = await ws.ping()
-                await asyncio.wait_for(pong, 10)
+                await asyncio.wait_for(pong, PATIENCE)
                 await ws.close(1000, "bye")
                 assert ws.close_code == 1000
 
@@ -241,7 +246,7 @@ def test_half_close_of_the_client(slbd, scripted):
     """Its FIN reaches the server behind its bytes; the answer still comes."""
     with socket.create_server((HOST, 0)) as backend:
         _, addr = relay(slbd, [Place(backend.getsockname()[1])])
-        with socket.create_connection(addr, timeout=10) as client:
+        with socket.create_connection(addr, timeout=PATIENCE) as client:
             client.sendall(b"question")
             client.shutdown(socket.SHUT_WR)
             sock, _ = backend.accept()
@@ -255,7 +260,7 @@ def test_half_close_of_the_client(slbd, scripted):
 def test_half_close_of_the_server(slbd):
     with socket.create_server((HOST, 0)) as backend:
         _, addr = relay(slbd, [Place(backend.getsockname()[1])])
-        with socket.create_connection(addr, timeout=10) as client:
+        with socket.create_connection(addr, timeout=PATIENCE) as client:
             sock, _ = backend.accept()
             with sock:
                 sock.sendall(b"that is all")
@@ -264,7 +269,7 @@ def test_half_close_of_the_server(slbd):
                 time.sleep(0.2)
                 client.sendall(b"thanks")
                 client.shutdown(socket.SHUT_WR)
-                sock.settimeout(10)
+                sock.settimeout(PATIENCE)
                 assert sock.makefile("rb").read() == b"thanks"
 
 
@@ -293,32 +298,32 @@ def test_reset_of_the_server_reaches_the_client(slbd, scripted):
 def test_idle_connection_is_reset_on_both_sides(slbd):
     with socket.create_server((HOST, 0)) as backend:
         _, addr = relay(
-            slbd, [Place(backend.getsockname()[1])], listener_fields={"idle_timeout_ms": 300}
+            slbd, [Place(backend.getsockname()[1])], listener_fields={"idle_timeout_ms": 2000}
         )
         with Client(addr) as client:
-            client.send(b"x")
             sock, _ = backend.accept()
             with sock:
-                assert sock.recv(10) == b"x"
                 began = time.monotonic()
+                client.send(b"x")
+                assert sock.recv(10) == b"x"
                 assert is_reset(sock)
                 assert is_reset(client.sock)
-                assert 0.25 < time.monotonic() - began
+                assert 1.9 < time.monotonic() - began
 
 
 def test_one_direction_keeps_the_relay_alive(slbd):
     """Idle means that no byte goes either way."""
     with socket.create_server((HOST, 0)) as backend:
         _, addr = relay(
-            slbd, [Place(backend.getsockname()[1])], listener_fields={"idle_timeout_ms": 400}
+            slbd, [Place(backend.getsockname()[1])], listener_fields={"idle_timeout_ms": 2000}
         )
         with Client(addr) as client:
             sock, _ = backend.accept()
             with sock:
-                for _ in range(12):
+                for _ in range(25):
                     sock.sendall(b"x")
                     time.sleep(0.1)
-                assert client.reader.exactly(12) == b"x" * 12
+                assert client.reader.exactly(25) == b"x" * 25
 
 
 # --- servers that fail -----------------------------------------------------------------------
@@ -345,7 +350,7 @@ def test_connect_timeout_goes_to_the_next_server(slbd, blackhole, tcp_echo):
             client.send(b"said before anybody accepted")
             assert client.reader.exactly(29) == b"bsaid before anybody accepted"
         waited.append(time.monotonic() - began)
-    assert 0.28 <= max(waited) < 3, waited
+    assert 0.28 <= max(waited) < 4.5, waited
 
 
 @proves("CLBL-19", "CLBL-20")
@@ -353,9 +358,9 @@ def test_connect_timeout_is_five_seconds(slbd, blackhole, tcp_echo):
     """The product's time is what a group has unless it says otherwise."""
     _, addr = relay(slbd, [server(blackhole, 100), server(tcp_echo(greeting=b"b"), 1)])
     began = time.monotonic()
-    with Client(addr, timeout=20) as client:
+    with Client(addr) as client:
         assert client.reader.exactly(1) == b"b"
-    assert 4.9 <= time.monotonic() - began < 8
+    assert 4.9 <= time.monotonic() - began < 9.5
 
 
 def is_turned_away(addr):
@@ -370,13 +375,13 @@ def is_turned_away(addr):
 def test_all_servers_down_resets_the_client(slbd):
     lb, addr = relay(slbd, [Place(free_port()), Place(free_port())])
     assert is_turned_away(addr)
-    assert listener_counters(lb)["refused"] == 1
+    wait_for(lambda: listener_counters(lb)["refused"] == 1, "it is counted")
 
 
 def test_no_server_resets_the_client(slbd):
     lb, addr = relay(slbd, [])
     assert is_turned_away(addr)
-    assert listener_counters(lb)["refused"] == 1
+    wait_for(lambda: listener_counters(lb)["refused"] == 1, "it is counted")
 
 
 # --- balance ---------------------------------------------------------------------------------
@@ -426,7 +431,7 @@ def test_weight_zero_takes_nothing_new_and_lets_connections_finish(slbd, tcp_ech
     check = {"kind": "health_check", "id": "hc", "protocol": "tcp", "interval_ms": 100, "rise": 1}
     front = listener(protocol="tcp")
     fields = {"protocol": "tcp", "health_check": "hc"}
-    lb = slbd(snapshot(group(backends=[one, two], **fields), front, check))
+    lb = slbd(snapshot(group(backends=[one, two], **fields), front, check), *TWO_WORKERS)
     addr = (HOST, front["port"])
     clients = [connect(addr) for _ in range(6)]
     assert {name for _, name in clients} == {"a", "b"}
@@ -474,7 +479,7 @@ def test_drain_cuts_connections_to_a_removed_server(slbd, named):
     for client, name in clients:
         if name == "a":
             assert is_reset(client.sock)
-    assert 0.45 < time.monotonic() - began < 3
+    assert 0.45 < time.monotonic() - began
     for sock in two.open:
         sock.sendall(b"!")
     for client, name in clients:
@@ -488,11 +493,11 @@ def test_unhealthy_server_gets_nothing_new_until_it_recovers(slbd, tcp_echo):
     two = tcp_echo(greeting=b"b")
     check = {
         "kind": "health_check", "id": "hc", "protocol": "tcp",
-        "interval_ms": 100, "timeout_ms": 90, "rise": 2, "fall": 2,
+        "interval_ms": 100, "rise": 2, "fall": 2,
     }  # fmt: skip
     front = listener(protocol="tcp")
     both = group(backends=[one, two], protocol="tcp", health_check="hc")
-    lb = slbd(snapshot(both, front, check))
+    lb = slbd(snapshot(both, front, check), *TWO_WORKERS)
     addr = (HOST, front["port"])
     name = f"s-{HOST}-{one.port}"
     lb.wait_health({("sg-1", name): "up"})
@@ -521,11 +526,11 @@ def test_removed_listener_lets_relays_go_on(slbd, tcp_echo):
 
 
 def test_client_that_leaves_before_the_server_accepts(slbd, blackhole):
-    lb, addr = relay(slbd, [blackhole], {"connect_timeout_ms": 5000})
+    lb, addr = relay(slbd, [blackhole], {"connect_timeout_ms": 300000})
     client = Client(addr)
     wait_for(lambda: listener_counters(lb)["active"] == 1, "the relay begins")
     client.reset()
-    wait_for(lambda: listener_counters(lb)["active"] == 0, "the relay ends", 2)
+    wait_for(lambda: listener_counters(lb)["active"] == 0, "the relay ends")
 
 
 def test_server_that_hangs_does_not_hold_others(slbd, scripted, tcp_echo):
@@ -534,16 +539,10 @@ def test_server_that_hangs_does_not_hold_others(slbd, scripted, tcp_echo):
     clients = [Client(addr) for _ in range(10)]
     for client in clients:
         client.send(b"x")
-    time.sleep(0.2)
-    n = 0
+    sockets = [client.sock for client in clients]
+    wait_for(lambda: len(select.select(sockets, [], [], 0)[0]) == 5, "every other one is answered")
     for client in clients:
-        client.sock.settimeout(0.2)
-        try:
-            n += client.sock.recv(1) == b"x"
-        except socket.timeout:
-            pass
         client.close()
-    assert n == 5
 
 
 def test_linger_reset_with_bytes_unread(slbd):

@@ -1,4 +1,6 @@
 """What rules do: redirects with variables, fixed responses, rewrites, weighted groups; and changes while serving."""
+import threading
+
 import pytest
 
 from lib import (
@@ -179,19 +181,22 @@ def test_changes_hold_for_new_requests_of_open_connections(front, http_backend):
 
 
 def test_request_under_way_keeps_what_it_began_with(front, scripted, http_backend):
-    slow = scripted([READ_HEAD, 0.4, response(b"slow"), HANG])
+    changed = threading.Event()
+    slow = scripted([READ_HEAD, changed, 0.4, response(b"slow"), HANG])
     lb, addr = front(slow)
 
     with Client(addr) as client:
         client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         wait_for(lambda: slow.n_connections == 1, "the request is at the server")
         lb.apply([group(backends=[]), listener(port=addr[1], convert_504=True, request_timeout_ms=100)])
+        changed.set()
         assert client.response().body == b"slow"
         assert client.request().status == 503
 
 
 def test_removed_listener_finishes_its_requests(front, scripted):
-    slow = scripted([READ_HEAD, 0.4, response(b"slow"), HANG])
+    rest = threading.Event()
+    slow = scripted([READ_HEAD, rest, response(b"slow"), HANG])
     lb, addr = front(slow)
 
     with Client(addr) as busy, Client(addr) as idle:
@@ -200,6 +205,7 @@ def test_removed_listener_finishes_its_requests(front, scripted):
         lb.apply(remove=[("listener", "lsn-1")])
         assert not accepts(addr)
         assert idle.is_closed()
+        rest.set()
         answer = busy.response()
         assert (answer.body, answer.header("Connection")) == (b"slow", "close")
         assert busy.is_closed()

@@ -161,10 +161,14 @@ class Many(lib._Listening):
 
 
 class Load:
-    """Threads that run clients until the time is over. problems: what must not have happened."""
+    """Threads that run clients until the time is over. problems: what must not have happened.
 
-    def __init__(self, addr, clients, n_threads, seconds):
+    wanted: how many good answers there must be; they go on for them as long as the clients' patience lasts.
+    """
+
+    def __init__(self, addr, clients, n_threads, seconds, wanted=-1):
         self.addr = addr
+        self.wanted = wanted
         self.end = time.monotonic() + seconds
         self.clients = clients
         self.problems = []
@@ -180,9 +184,13 @@ class Load:
             self.number += 1
             return f"n{self.number}"
 
+    def goes_on(self):
+        late = time.monotonic() - self.end
+        return late < 0 or (self.n_good <= self.wanted and late < HANG_SECONDS)
+
     def run(self, i):
         rng = random.Random(SEED + i)
-        while time.monotonic() < self.end and not self.problems:
+        while self.goes_on() and not self.problems:
             client = rng.choice(self.clients)
             try:
                 client(self, rng)
@@ -431,7 +439,7 @@ def counters(lb):
             problem = e
 
     try:
-        return wait_for(read, "the control socket answers", 15)
+        return wait_for(read, "the control socket answers")
     except AssertionError as e:
         raise AssertionError(f"{e}; {problem!r}; {lb.stderr()}") from None
 
@@ -443,13 +451,13 @@ def settle(lb):
         now = counters(lb)
         return not any(l["active"] for l in now["listeners"]) and not any(s["inflight"] for s in now["servers"])
 
-    wait_for(quiet, "no connection is left", 15, 0.1)
+    wait_for(quiet, "no connection is left", step=0.1)
     assert lb.process.poll() is None, lb.stderr()
 
 
-def run(slbd, many, seconds, plan="", args=()):
+def run(slbd, many, wanted, plan="", args=()):
     lb, addr = start(slbd, many, plan, args)
-    load = Load(addr, CLIENTS, 12, seconds)
+    load = Load(addr, CLIENTS, 12, SECONDS, wanted)
     load.join()
     settle(lb)
     lb.stop()
@@ -465,22 +473,24 @@ def many(_backends):
 def test_nothing_is_mixed_lost_or_left(slbd, many, plan):
     if plan and not HAS_FAULTS:
         pytest.skip("built without faults")
-    load = run(slbd, many, SECONDS, plan)
-    assert load.n_good > 5 * SECONDS, f"{load.n_good} good, {load.n_failed} failed"
+    wanted = 5 * SECONDS
+    load = run(slbd, many, wanted, plan)
+    assert load.n_good > wanted, f"{load.n_good} good, {load.n_failed} failed"
 
 
 def test_without_memory_requests_fail_but_nothing_breaks(slbd, many):
-    load = run(slbd, many, SECONDS, args=("--memory", "1M"))
+    load = run(slbd, many, 0, args=("--memory", "1M"))
     assert load.n_good > 0
 
 
 def test_every_phase_meets_a_change_of_configuration(slbd, many):
     """Servers leave and are cut, listeners change, go and come back, while all kinds of clients are at work."""
     lb, addr = start(slbd, many)
-    load = Load(addr, CLIENTS, 12, SECONDS)
+    load = Load(addr, CLIENTS, 12, SECONDS, wanted=1)
     rng = random.Random(SEED)
     n = 0
-    while time.monotonic() < load.end and not load.problems:
+    while (time.monotonic() < load.end or n <= 3) and not load.problems:
+        load.end = max(load.end, time.monotonic() + 0.1)  # changes that take long still meet clients
         drain = {"drain": True, "drain_timeout_ms": rng.choice((0, 50))}
         servers = rng.sample(many, rng.randrange(0, 4))
         listener = lib.listener(port=addr[1], header_timeout_ms=rng.choice((1000, 2000)), xff=rng.choice(("append", "off")))
