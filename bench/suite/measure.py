@@ -95,34 +95,37 @@ class Bench:
                 running[name] = self.start_target(name, scenario)
                 client.run(running[name].port, WARM_SECONDS)
             for order in self._orders(scenario):
-                for name in order:
-                    samples[name].append(self._traffic_once(running[name], client))
+                for name, sample in self._traffic_round(scenario, order, running, client).items():
+                    samples[name].append(sample)
         finally:
             for process in running.values():
                 process.stop()
         return self._traffic_row(scenario, samples)
 
-    def _traffic_once(self, process, client):
+    def _traffic_round(self, scenario, order, running, client):
+        """What a machine does besides comes and goes: short pieces in turns meet as much of it for each target."""
+        seconds = scenario.slice_seconds or self.options.seconds
+        n_slices = max(1, self.options.seconds // seconds)
+        slices = {name: [] for name in order}
+        for _ in range(n_slices):
+            for name in order:
+                slices[name].append(self._traffic_once(running[name], client, seconds))
+        return {name: sample_of(taken) for name, taken in slices.items()}
+
+    def _traffic_once(self, process, client, seconds):
         for log in process.logs:
             if os.path.exists(log):
                 os.truncate(log, 0)
         time.sleep(PAUSE_SECONDS)
         meter = Meter(self.cpus, [process.pid])
         meter.start()
-        result = client.run(process.port, self.options.seconds)
+        result = client.run(process.port, seconds)
         busy, task, _passed = meter.stop()
         if not process.is_alive():
             raise Unusable(f"{process.name} ended:\n{process.said()}")
         if process.logs:
             check_logged(process, result["n"])
-        n = result["n"]
-        return {
-            "busy_us": busy * 1e6 / n,
-            "task_us": task * 1e6 / n,
-            "rps": n / result["seconds"],
-            "p50_us": result["p50_us"],
-            "p99_us": result["p99_us"],
-        }
+        return {"busy": busy, "task": task, **result}
 
     def _traffic_row(self, scenario, samples):
         figures = {name: [s[self.options.figure + "_us"] for s in taken] for name, taken in samples.items()}
@@ -140,6 +143,18 @@ def check_logged(process, n):
     size = max((os.path.getsize(log) for log in process.logs if os.path.exists(log)), default=0)
     if size < n * 40:
         raise Unusable(f"{process.name} wrote {size} bytes of access log for {n} requests")
+
+
+def sample_of(slices):
+    """The figures of a round."""
+    n = sum(s["n"] for s in slices)
+    return {
+        "busy_us": sum(s["busy"] for s in slices) * 1e6 / n,
+        "task_us": sum(s["task"] for s in slices) * 1e6 / n,
+        "rps": n / sum(s["seconds"] for s in slices),
+        "p50_us": statistics.median(s["p50_us"] for s in slices),
+        "p99_us": statistics.median(s["p99_us"] for s in slices),
+    }
 
 
 def rounded(value):

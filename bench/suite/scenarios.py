@@ -21,6 +21,7 @@ class Scenario:
     log: bool = False
     rules: int = 0
     train: int = 1  # UDP datagrams that a flow sends at once
+    slice_seconds: int = 0  # a run is cut in such pieces, taken in turns with the other targets'; 0: it is not
     unit: str = "us/req"
 
     @property
@@ -37,7 +38,14 @@ SCENARIOS = (
     Scenario("h1_keepalive_100B_64_log", "64 busy connections with an access log", log=True),
     Scenario("tcp_100B", "TCP: 100 byte requests and answers", mode="tcp"),
     Scenario("tcp_1MiB", "TCP: 1 MiB answers", mode="tcp", path="/1048576", connections=16),
-    Scenario("tcp_connect", "TCP: a connection for each request", mode="tcp", close=True, unit="us/conn"),
+    Scenario(
+        "tcp_connect",
+        "TCP: a connection for each request",
+        mode="tcp",
+        close=True,
+        unit="us/conn",
+        slice_seconds=1,
+    ),
     Scenario(
         "udp_echo",
         "UDP: 64 flows, one 100 byte datagram each in flight",
@@ -45,6 +53,7 @@ SCENARIOS = (
         load="udp",
         targets=NO_HAPROXY,
         unit="us/echo",
+        slice_seconds=1,
     ),
     Scenario(
         "udp_echo_train",
@@ -54,6 +63,7 @@ SCENARIOS = (
         targets=NO_HAPROXY,
         train=16,
         unit="us/echo",
+        slice_seconds=1,
     ),
     Scenario(
         "idle_plain",

@@ -67,6 +67,8 @@ struct server {
     struct server_cell *cell;   /* this worker's, in state */
     struct list idle;           /* the proxy's: idle upstream connections, newest first */
     uint32_t n_idle;
+    struct list leaving; /* the proxy's: connections that the server is about to close */
+    uint32_t n_leaving;
     struct list uses; /* struct server_use: what is open on this server now */
     struct timer drain_timer;
     nsec slow_from; /* joined a group that was not empty: its first slow start; 0: none */

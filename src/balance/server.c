@@ -14,6 +14,7 @@ struct server *server_new(struct group *group, const struct server_conf *conf)
     server->addr = conf->addr;
     server->health = (uint8_t)server_state_health(conf->state);
     list_init(&server->idle);
+    list_init(&server->leaving);
     list_init(&server->uses);
     return server;
 }
@@ -41,7 +42,8 @@ void server_unref(struct server *server)
     assert(server->refs > 0);
     if (--server->refs > 0)
         return;
-    assert(server->removed && list_empty(&server->uses) && list_empty(&server->idle));
+    assert(server->removed && list_empty(&server->uses) && list_empty(&server->idle) &&
+           list_empty(&server->leaving));
     timer_stop(&server->drain_timer);
     engine_defer_free(group->engine, server, server_free, NULL);
     group_unref(group);

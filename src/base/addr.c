@@ -105,9 +105,15 @@ size_t addr_format_ip(const struct addr *addr, char buf[static ADDR_TEXT_MAX])
         return 1;
     }
     for (unsigned i = 0; i < 4; i++) {
+        unsigned octet = addr->ip[i];
+
         if (i > 0)
             buf[len++] = '.';
-        len += addr_put_decimal(buf + len, addr->ip[i]);
+        if (octet >= 100)
+            buf[len++] = (char)('0' + octet / 100);
+        if (octet >= 10)
+            buf[len++] = (char)('0' + octet / 10 % 10);
+        buf[len++] = (char)('0' + octet % 10);
     }
     return len;
 }

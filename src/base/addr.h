@@ -30,6 +30,15 @@ socklen_t addr_to_sockaddr(const struct addr *addr, struct sockaddr_storage *ret
 /* Anything but IPv4 and IPv6 becomes family 0. IPv4-mapped IPv6 becomes IPv4. */
 void addr_from_sockaddr(const struct sockaddr_storage *sa, struct addr *ret_addr);
 
+/* 127.0.0.0/8 or ::1. */
+static inline bool addr_is_loopback(const struct addr *addr)
+{
+    static const uint8_t one[16] = {[15] = 1};
+
+    return addr->family == 4 ? addr->ip[0] == 127
+                             : addr->family == 6 && memcmp(addr->ip, one, sizeof(one)) == 0;
+}
+
 static inline bool addr_eq(const struct addr *a, const struct addr *b)
 {
     return memcmp(a, b, sizeof(*a)) == 0;

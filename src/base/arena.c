@@ -1,5 +1,6 @@
 #include "base/arena.h"
 
+#include <malloc.h>
 #include <sanitizer/asan_interface.h>
 
 #define ARENA_BLOCK_MIN 4096u
@@ -56,6 +57,15 @@ void arena_done(struct arena *arena)
 {
     arena_reset(arena);
     *arena = (struct arena){0};
+}
+
+void arena_wipe(struct arena *arena)
+{
+    for (struct arena_block *block = arena->blocks; block; block = block->next)
+        explicit_bzero(block->data, malloc_usable_size(block) - offsetof(struct arena_block, data));
+    if (arena->first)
+        explicit_bzero(arena->first, arena->first_bytes);
+    arena_done(arena);
 }
 
 #if SLB_ASAN

@@ -28,8 +28,11 @@ void arena_reset(struct arena *arena);
 /* Frees everything. Accepts a zeroed arena. */
 void arena_done(struct arena *arena);
 
+/* The same; all that was in it is overwritten first. */
+void arena_wipe(struct arena *arena);
+
 /* Slow path of arena_alloc; same arguments and result. */
-void *arena_alloc_block(struct arena *arena, size_t bytes);
+void *arena_alloc_block(struct arena *arena, size_t bytes) COLD;
 
 /* Aligned to 8, not zeroed. NULL only when the limit is reached. */
 static inline void *arena_alloc(struct arena *arena, size_t bytes)

@@ -29,6 +29,7 @@
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
 #define LIKELY(x)              __builtin_expect(!!(x), 1)
 #define UNLIKELY(x)            __builtin_expect(!!(x), 0)
+#define COLD                   __attribute__((cold)) /* rarely called: kept out of the way of what is not */
 #define CACHE_LINE             64u
 #define CACHE_ALIGNED          __attribute__((aligned(CACHE_LINE)))
 #define ARRAY_LEN(a)           (sizeof(a) / sizeof((a)[0]))

@@ -1,6 +1,7 @@
 #include "base/span.h"
 
-#define SPAN_ONES 0x0101010101010101u
+#define SPAN_ONES        0x0101010101010101u
+#define SPAN_DIGITS_SAFE 19u /* decimal digits that always fit 64 bits */
 
 static uint64_t span_load64(const char *ptr)
 {
@@ -87,8 +88,9 @@ int span_parse_u64(struct span s, uint64_t *ret_value)
 
         if (digit > 9)
             return -EINVAL;
-        overflow |= __builtin_mul_overflow(value, 10, &value);
-        overflow |= __builtin_add_overflow(value, digit, &value);
+        if (UNLIKELY(i >= SPAN_DIGITS_SAFE))
+            overflow |= value > (UINT64_MAX - digit) / 10;
+        value = value * 10 + digit;
     }
     if (overflow)
         return -ERANGE;

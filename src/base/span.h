@@ -17,6 +17,34 @@ static inline struct span span_of(const char *text)
     return (struct span){text, text ? strlen(text) : 0};
 }
 
+/* Copies n bytes to out. Most texts are short: two moves that may overlap cost less than a call. Returns the byte
+ * behind them. */
+static inline char *span_put(char *out, struct span s)
+{
+    if (s.len > 16) {
+        memcpy(out, s.ptr, s.len);
+    } else if (s.len >= 8) {
+        uint64_t first, last;
+
+        memcpy(&first, s.ptr, 8);
+        memcpy(&last, s.ptr + s.len - 8, 8);
+        memcpy(out, &first, 8);
+        memcpy(out + s.len - 8, &last, 8);
+    } else if (s.len >= 4) {
+        uint32_t first, last;
+
+        memcpy(&first, s.ptr, 4);
+        memcpy(&last, s.ptr + s.len - 4, 4);
+        memcpy(out, &first, 4);
+        memcpy(out + s.len - 4, &last, 4);
+    } else if (s.len > 0) {
+        out[0] = s.ptr[0];
+        out[s.len / 2] = s.ptr[s.len / 2];
+        out[s.len - 1] = s.ptr[s.len - 1];
+    }
+    return out + s.len;
+}
+
 static inline bool span_eq(struct span a, struct span b)
 {
     return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);

@@ -2,10 +2,11 @@
 
 #include <stdarg.h>
 
-#define TEXT_CAP_MIN    256u
-#define TEXT_DIGITS_MAX 20u /* of UINT64_MAX */
-#define TEXT_ONES       0x0101010101010101u
-#define TEXT_TOPS       (0x80 * TEXT_ONES)
+#include "base/wipe.h"
+
+#define TEXT_CAP_MIN 256u
+#define TEXT_ONES    0x0101010101010101u
+#define TEXT_TOPS    (0x80 * TEXT_ONES)
 
 _Static_assert(
     __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "text_find_special: first byte is lowest");
@@ -13,6 +14,11 @@ _Static_assert(
 void text_init(struct text *text, size_t limit)
 {
     *text = (struct text){.limit = limit};
+}
+
+void text_init_secret(struct text *text, size_t limit)
+{
+    *text = (struct text){.limit = limit, .secret = true};
 }
 
 /* NOLINTNEXTLINE(readability-non-const-parameter): later appends write to buf */
@@ -23,7 +29,9 @@ void text_init_fixed(struct text *text, char *buf, size_t cap)
 
 void text_done(struct text *text)
 {
-    if (!text->fixed)
+    if (text->secret)
+        wipe_free(text->ptr);
+    else if (!text->fixed)
         free(text->ptr);
     *text = (struct text){0};
 }
@@ -47,7 +55,8 @@ bool text_grow(struct text *text, size_t bytes)
     cap = text->cap < text->limit / 2 ? 2 * text->cap : text->limit;
     cap = MAX(cap, text->len + bytes);
     cap = MAX(cap, MIN(text->limit, (size_t)TEXT_CAP_MIN));
-    text->ptr = base_realloc(text->ptr, cap);
+    text->ptr =
+        text->secret ? wipe_realloc(text->ptr, text->len, cap) : base_realloc(text->ptr, cap);
     text->cap = cap;
     return true;
 }
@@ -79,6 +88,19 @@ static void text_put_digits(char *out, uint64_t value, unsigned n)
         out[0] = (char)('0' + value % 10);
 }
 
+char *text_put_u64(char *at, uint64_t value)
+{
+    unsigned n;
+
+    if (value < 10) {
+        *at = (char)('0' + value);
+        return at + 1;
+    }
+    n = text_count_digits(value);
+    text_put_digits(at, value, n);
+    return at + n;
+}
+
 void text_add_u64(struct text *text, uint64_t value)
 {
     unsigned n = text_count_digits(value);
@@ -105,25 +127,26 @@ void text_add_i64(struct text *text, int64_t value)
     text->len += n + 1;
 }
 
-void text_add_fixed(struct text *text, uint64_t value, unsigned decimals)
+char *text_put_fixed(char *at, uint64_t value, unsigned decimals)
 {
     uint64_t scale = 1;
-    unsigned n;
 
-    assert(decimals < TEXT_DIGITS_MAX);
+    assert(decimals < TEXT_U64_MAX);
+    if (decimals == 0)
+        return text_put_u64(at, value);
     for (unsigned i = 0; i < decimals; i++)
         scale *= 10;
-    n = text_count_digits(value / scale);
-    if (decimals == 0) {
-        text_add_u64(text, value);
-        return;
-    }
-    if (!text_make_room(text, n + 1 + decimals))
-        return;
-    text_put_digits(text->ptr + text->len, value / scale, n);
-    text->ptr[text->len + n] = '.';
-    text_put_digits(text->ptr + text->len + n + 1, value % scale, decimals);
-    text->len += n + 1 + decimals;
+    at = text_put_u64(at, value / scale);
+    *at++ = '.';
+    text_put_digits(at, value % scale, decimals);
+    return at + decimals;
+}
+
+void text_add_fixed(struct text *text, uint64_t value, unsigned decimals)
+{
+    char buf[2 * TEXT_U64_MAX + 1];
+
+    text_add(text, (struct span){buf, (size_t)(text_put_fixed(buf, value, decimals) - buf)});
 }
 
 void text_addf(struct text *text, const char *fmt, ...)
@@ -166,12 +189,30 @@ static uint64_t text_find_special(uint64_t word)
     return (control | quote | backslash | word) & TEXT_TOPS;
 }
 
+/* Copies fewer than eight bytes if they are ordinary. */
+static bool text_copy_short(char *out, const char *in, size_t len)
+{
+    uint32_t first, last;
+
+    if (len < 4)
+        return false;
+    memcpy(&first, in, 4);
+    memcpy(&last, in + len - 4, 4);
+    if (text_find_special((uint64_t)last << 32 | first) != 0)
+        return false;
+    memcpy(out, &first, 4);
+    memcpy(out + len - 4, &last, 4);
+    return true;
+}
+
 /* Copies ordinary bytes up to the first special one. Returns how many. */
 static size_t text_copy_plain(char *out, const char *in, size_t len)
 {
     size_t i = 0;
 
-    for (; i + 8 <= len; i += 8) {
+    if (len < 8 && text_copy_short(out, in, len))
+        return len;
+    while (i + 8 <= len) {
         uint64_t word, special;
 
         memcpy(&word, in + i, 8);
@@ -179,6 +220,9 @@ static size_t text_copy_plain(char *out, const char *in, size_t len)
         memcpy(out + i, &word, 8);
         if (special != 0)
             return i + (size_t)__builtin_ctzll(special) / 8;
+        if (i + 8 == len)
+            return len;
+        i = MIN(i + 8, len - 8); /* the last eight may overlap */
     }
     for (; i < len; i++) {
         uint8_t c = (uint8_t)in[i];
@@ -250,25 +294,49 @@ static struct span text_escape(uint8_t c, char buf[static 6])
     return (struct span){buf, 6};
 }
 
-/* Writes what stands for the special character at the start of s, keeping room for all that may
- * follow if it is plain. Returns how many bytes of s it stands for. */
-static size_t text_add_special(struct text *text, struct span s)
+/* What stands for the special character at the start of s; *ret_len is how many bytes of s those are. */
+static struct span text_special(struct span s, char buf[static 6], size_t *ret_len)
 {
     uint8_t c = (uint8_t)s.ptr[0];
-    size_t len = 1;
-    struct span out;
-    char buf[6];
+    size_t len = c < 0x80 ? 1 : text_utf8_len(s);
 
-    if (c < 0x80) {
-        out = text_escape(c, buf);
-    } else {
-        len = text_utf8_len(s);
-        out = len > 0 ? (struct span){s.ptr, len} : SPAN_LIT("\xef\xbf\xbd");
-        len = MAX(len, (size_t)1);
-    }
+    *ret_len = MAX(len, (size_t)1);
+    if (c < 0x80)
+        return text_escape(c, buf);
+    return len > 0 ? (struct span){s.ptr, len} : SPAN_LIT("\xef\xbf\xbd");
+}
+
+/* Writes it, keeping room for all that may follow if it is plain. Returns how many bytes of s it stands for. */
+static size_t text_add_special(struct text *text, struct span s)
+{
+    char buf[6];
+    size_t len;
+    struct span out = text_special(s, buf, &len);
+
     if (text_make_room(text, out.len + s.len - len + 1))
         text_add(text, out);
     return len;
+}
+
+char *text_put_json(char *at, struct span s)
+{
+    *at++ = '"';
+    while (s.len > 0) {
+        size_t n = text_copy_plain(at, s.ptr, s.len);
+        struct span out;
+        char buf[6];
+
+        at += n;
+        s = span_from(s, n);
+        if (LIKELY(s.len == 0))
+            break;
+        out = text_special(s, buf, &n);
+        memcpy(at, out.ptr, out.len);
+        at += out.len;
+        s = span_from(s, n);
+    }
+    *at++ = '"';
+    return at;
 }
 
 void text_add_json(struct text *text, struct span s)

@@ -12,10 +12,13 @@ struct text {
     size_t limit;
     bool fixed;  /* caller's buffer, never grows */
     bool failed; /* limit reached; content is cut at an append boundary */
+    bool secret; /* overwritten wherever it was */
 };
 
 /* Grows from the heap up to limit bytes. */
 void text_init(struct text *text, size_t limit);
+/* The same, of which nothing stays in memory after text_done. */
+void text_init_secret(struct text *text, size_t limit);
 /* Writes into the caller's buffer. */
 void text_init_fixed(struct text *text, char *buf, size_t cap);
 void text_done(struct text *text);
@@ -31,7 +34,7 @@ static inline struct span text_span(const struct text *text)
 }
 
 /* Slow path of text_make_room. */
-bool text_grow(struct text *text, size_t bytes);
+bool text_grow(struct text *text, size_t bytes) COLD;
 
 /* Room for bytes more. False when the limit is or was reached. */
 static inline bool text_make_room(struct text *text, size_t bytes)
@@ -67,5 +70,13 @@ void text_addf(struct text *text, const char *fmt, ...) PRINTF_LIKE(2, 3);
  * (RFC 3629) becomes U+FFFD, so that a hostile header cannot make a log line that parsers
  * refuse. */
 void text_add_json(struct text *text, struct span s);
+
+/* The same, unchecked, for who has made room for the longest result. Each returns the byte behind what it wrote. */
+#define TEXT_U64_MAX         20u
+#define TEXT_JSON_MAX(s_len) (6 * (s_len) + 2)
+char *text_put_u64(char *at, uint64_t value);
+char *text_put_fixed(char *at, uint64_t value, unsigned decimals);
+char *text_put_json(char *at, struct span s);
+
 /* Whether all of s is well-formed UTF-8 (RFC 3629). */
 bool text_is_utf8(struct span s);

@@ -83,25 +83,39 @@ static int read_key(const char *path, struct client *client)
     return status;
 }
 
-int client_open(const struct common *common, struct client *ret_client)
+static int set_endpoint(const struct common *common, struct client *client)
 {
     const char *endpoint = setting(common->endpoint, "OPENSLB_ENDPOINT");
-    const char *key_file = setting(common->key_file, "OPENSLB_KEY_FILE");
-    struct client client = {0};
-    char path[512];
+    bool is_https;
     size_t len;
-    int status;
 
     if (!endpoint)
         endpoint = CLIENT_ENDPOINT_DEFAULT;
     len = strlen(endpoint);
     while (len > 0 && endpoint[len - 1] == '/')
         len--;
-    if ((strncmp(endpoint, "http://", 7) != 0 && strncmp(endpoint, "https://", 8) != 0) ||
-        len >= sizeof(client.endpoint))
+    is_https = strncmp(endpoint, "https://", 8) == 0;
+    if ((strncmp(endpoint, "http://", 7) != 0 && !is_https) || len >= sizeof(client->endpoint))
+        return cli_fail(CLI_USAGE,
+            "the endpoint must be like http://127.0.0.1:9080 or https://node.example:9080, not %s",
+            endpoint);
+    if (common->ca && !is_https)
         return cli_fail(
-            CLI_USAGE, "the endpoint must be like http://127.0.0.1:9080, not %s", endpoint);
-    (void)snprintf(client.endpoint, sizeof(client.endpoint), "%.*s", (int)len, endpoint);
+            CLI_USAGE, "--ca is for endpoints that begin with https://, not %s", endpoint);
+    (void)snprintf(client->endpoint, sizeof(client->endpoint), "%.*s", (int)len, endpoint);
+    client->ca = setting(common->ca, "OPENSLB_CA");
+    return CLI_OK;
+}
+
+int client_open(const struct common *common, struct client *ret_client)
+{
+    const char *key_file = setting(common->key_file, "OPENSLB_KEY_FILE");
+    struct client client = {0};
+    char path[512];
+    int status = set_endpoint(common, &client);
+
+    if (status != CLI_OK)
+        return status;
     if (!key_file) {
         default_key_file(path, sizeof(path));
         key_file = path;
@@ -168,6 +182,25 @@ static void add_authorization(
     text_addf(out, ",Signature=%s", signature);
 }
 
+static int fail_unreached(const struct client *client, int r, const char *why)
+{
+    bool is_https = strncmp(client->endpoint, "https://", 8) == 0;
+
+    if (r == -EKEYREJECTED)
+        return cli_fail(CLI_UNREACHABLE,
+            "the certificate of %s cannot be verified: %s\n"
+            "     Nothing was sent. Name the CA that signed it with --ca FILE or OPENSLB_CA, and the node as its\n"
+            "     certificate does.",
+            client->endpoint, why);
+    if (r == -ENOKEY)
+        return cli_fail(CLI_USAGE, "the CA file %s cannot be used: %s", client->ca, why);
+    if (r == -EPROTO)
+        return cli_fail(CLI_UNREACHABLE, "no answer from %s: %s; does slbd speak %s there?",
+            client->endpoint, why, is_https ? "http" : "https");
+    return cli_fail(
+        CLI_UNREACHABLE, "no answer from %s: %s; does slbd run there?", client->endpoint, why);
+}
+
 static int post(const struct client *client, const struct openapi_operation *op, struct span body,
     struct text *answer, unsigned *ret_status)
 {
@@ -190,13 +223,11 @@ static int post(const struct client *client, const struct openapi_operation *op,
         lines[i + 2] = headers[i].ptr;
     }
     (void)snprintf(url, sizeof(url), "%s/", client->endpoint);
-    r = fetch(&(struct fetch_post){url, lines, body, TIMEOUT_MS}, answer, ret_status, error);
+    r = fetch(
+        &(struct fetch_post){url, lines, body, TIMEOUT_MS, client->ca}, answer, ret_status, error);
     for (size_t i = 0; i <= N_SIGNED; i++)
         text_done(&headers[i]);
-    if (r < 0)
-        return cli_fail(CLI_UNREACHABLE, "no answer from %s: %s; does slbd run there?",
-            client->endpoint, error);
-    return CLI_OK;
+    return r < 0 ? fail_unreached(client, r, error) : CLI_OK;
 }
 
 static void copy_member(const json_t *answer, const char *name, char *buf, size_t size)

@@ -8,6 +8,7 @@
 
 struct client {
     char endpoint[256];
+    const char *ca; /* borrowed: the arguments' or the environment's; NULL: the system's CAs */
     char access_key_id[128];
     char access_key_secret[256];
 };

@@ -38,7 +38,7 @@ static void add_parameters(struct text *out, const struct openapi_operation *op)
         if ((!field->refused || field->built) && !field->cloud)
             text_addf(out, "--%s ", field->name);
     }
-    text_add(out, SPAN_LIT("--json --endpoint --key-file -o --help"));
+    text_add(out, SPAN_LIT("--json --endpoint --ca --key-file -o --help"));
 }
 
 /* One function that prints the words that may follow "slb $1 $2 ... $3"; the shells differ only in how they ask. */
@@ -46,7 +46,7 @@ static void add_word_function(struct text *out)
 {
     text_add(out, SPAN_LIT("_slb_words() {\n    case \"$3\" in\n"
                            "    -o | --output) echo 'table json'; return ;;\n"
-                           "    -f | --json | --key-file | --snapshot) return ;;\n"
+                           "    -f | --ca | --json | --key-file | --snapshot) return ;;\n"
                            "    esac\n    case \"$1\" in\n"));
     for (size_t i = 0; i < N_PRODUCT_ALIASES; i++)
         text_addf(out, "    %s) set -- %s \"$2\" ;;\n", product_aliases[i].alias,

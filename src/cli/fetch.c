@@ -32,6 +32,11 @@ static void set_options(
 {
     (void)curl_easy_setopt(curl, CURLOPT_URL, post->url);
     (void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    (void)curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    if (post->ca) {
+        (void)curl_easy_setopt(curl, CURLOPT_CAINFO, post->ca);
+        (void)curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
+    }
     (void)curl_easy_setopt(curl, CURLOPT_PROXY, "");
     (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     (void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
@@ -41,6 +46,21 @@ static void set_options(
     (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)post->timeout_ms);
     (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
     (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
+}
+
+static int failure(CURLcode code)
+{
+    switch (code) {
+    case CURLE_PEER_FAILED_VERIFICATION:
+        return -EKEYREJECTED;
+    case CURLE_SSL_CACERT_BADFILE:
+        return -ENOKEY;
+    case CURLE_GOT_NOTHING:
+    case CURLE_SSL_CONNECT_ERROR:
+        return -EPROTO;
+    default:
+        return -EIO;
+    }
 }
 
 int fetch(const struct fetch_post *post, struct text *answer, unsigned *ret_status,
@@ -63,7 +83,7 @@ int fetch(const struct fetch_post *post, struct text *answer, unsigned *ret_stat
     if (code != CURLE_OK) {
         (void)snprintf(
             error, FETCH_ERROR_MAX, "%s", why[0] != '\0' ? why : curl_easy_strerror(code));
-        return -EIO;
+        return failure(code);
     }
     *ret_status = (unsigned)status;
     return 0;

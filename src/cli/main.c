@@ -7,7 +7,7 @@
 #include "cli/names.h"
 #include "snapshot/describe.h"
 
-#define COMMON_WORDS "--endpoint --key-file -o --help"
+#define COMMON_WORDS "--endpoint --ca --key-file -o --help"
 
 const struct command commands[] = {
     {"status", cli_status, "what is wrong; the node, its data plane and its instances",

@@ -5,6 +5,7 @@
 
 const char common_help[] =
     "  --endpoint URL      where the API listens; also $OPENSLB_ENDPOINT; default http://127.0.0.1:9080\n"
+    "  --ca FILE           https: the CA of the node's certificate, PEM; also $OPENSLB_CA; default: those of the system\n"
     "  --key-file FILE     the AccessKey pair; also $OPENSLB_KEY_FILE; default: that of this machine's node\n"
     "  -o table|json       for people, or whole answers for programs; default: a table on a terminal\n";
 
@@ -57,7 +58,7 @@ static int set_output(const char *value, struct common *common)
 
 int read_common(int argc, char **argv, int *at, struct common *common)
 {
-    static const char *const names[] = {"--endpoint", "--key-file", "--output", "-o"};
+    static const char *const names[] = {"--endpoint", "--key-file", "--ca", "--output", "-o"};
     const char *value = NULL;
     size_t i = 0;
 
@@ -78,6 +79,8 @@ int read_common(int argc, char **argv, int *at, struct common *common)
         common->endpoint = value;
     else if (i == 1)
         common->key_file = value;
+    else if (i == 2)
+        common->ca = value;
     else
         return set_output(value, common);
     return CLI_OK;

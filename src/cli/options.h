@@ -13,6 +13,7 @@ enum output {
 struct common {
     const char *endpoint; /* NULL: the environment's, or the default */
     const char *key_file; /* the same */
+    const char *ca;       /* the same; the default is the system's CAs */
     enum output output;
     bool help;
 };

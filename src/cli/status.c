@@ -139,6 +139,23 @@ static void add_node(struct text *out, const json_t *node)
         is_behind(node) ? ": IT DOES NOT ANSWER, changes wait" : "");
 }
 
+/* Processes that had to be started anew. */
+static void add_restarts(struct text *out, const json_t *node)
+{
+    const json_t *row;
+    size_t i;
+
+    json_array_foreach (json_object_get(node, "Processes"), i, row) {
+        char name[CELL_MAX], n[CELL_MAX], why[CELL_MAX], when[CELL_MAX];
+
+        if (json_integer_value(json_object_get(row, "Restarts")) == 0)
+            continue;
+        text_addf(out, "restarts     %s: %s, the last one %s (%s)\n", cell_text(row, "Name", name),
+            cell_text(row, "Restarts", n), cell_text(row, "LastRestartTime", when),
+            cell_text(row, "LastRestartReason", why));
+    }
+}
+
 /* Rows are by listener; a server is counted once. */
 static size_t count_servers(const json_t *rows)
 {
@@ -180,6 +197,7 @@ static void show_picture(const struct common *common, const struct picture *pict
     text_init(&out, SIZE_MAX);
     if (wants_table(common)) {
         add_node(&out, picture->node);
+        add_restarts(&out, picture->node);
         add_troubles(&out, picture);
         text_add_char(&out, '\n');
         print_text(&out);

@@ -64,6 +64,23 @@ static void call_trim_jobs(struct txn *txn)
     doc_list_done(&jobs);
 }
 
+/* Addresses and zones of an instance are what its listeners are made of: a listener that was in force and is refused after
+ * the change has failed because of it. */
+static void add_listeners(struct call *call)
+{
+    static const char *const listeners[] = {"alb.listener", "nlb.listener"};
+    struct doc_list list;
+
+    for (size_t k = 0; k < ARRAY_LEN(listeners); k++) {
+        txn_users(call->txn, listeners[k], call->resource, &list);
+        for (uint32_t i = 0; i < list.n; i++) {
+            if (call_state(call, list.docs[i], NULL) == DELIVERY_ACTIVE)
+                (void)json_array_append_new(call->resources, json_string(list.docs[i]->id));
+        }
+        doc_list_done(&list);
+    }
+}
+
 void call_job(struct call *call, const char *type)
 {
     char id[UUID_LEN + 1];
@@ -72,6 +89,8 @@ void call_job(struct call *call, const char *type)
 
     assert(call->resource[0] != '\0');
     call_trim_jobs(call->txn);
+    if (strcmp(type, "loadbalancer") == 0)
+        add_listeners(call);
     uuid_make(id, false);
     json_put_text(job, "JobId", id);
     json_put_text(job, "Product", call->op->product->name);

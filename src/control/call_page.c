@@ -1,7 +1,8 @@
 /* Pages of lists: by token (NextToken, MaxResults) or by number (PageNumber, PageSize).
  *
  * A token holds where the next page begins: for documents the order of the last one given, which stays
- * right when others come and go; for arrays an index. Its check keeps the token of one operation out of another.
+ * right when others come and go; for arrays the index of the last one and what it and the next one
+ * are known by, so that one of them is found again where it has moved to. Its check keeps the token of one operation out of another.
  */
 #include "control/call_page.h"
 
@@ -16,16 +17,25 @@ struct page {
     size_t first, n;
 };
 
-/* Where a list has position `after`, the token's: index of the first element of the page. */
-typedef size_t (*page_find_fn)(const void *list, uint64_t after);
-typedef uint64_t (*page_position_fn)(const void *list, size_t index);
+/* The last element of a page. */
+struct page_mark {
+    uint64_t at;       /* order or index */
+    uint64_t id, next; /* arrays: hashes of what the element and the one behind it are known by */
+};
+
+/* Where a list goes on behind a mark: index of the first element of the page. */
+typedef size_t (*page_find_fn)(const void *list, const struct page_mark *mark);
+typedef struct page_mark (*page_mark_fn)(const void *list, size_t index);
 
 struct page_list {
     const void *list;
     size_t n;
     page_find_fn find;
-    page_position_fn position; /* of the last element of a page */
+    page_mark_fn mark;
+    bool has_ids; /* a token is three: one for each member of the mark */
 };
+
+#define PAGE_TOKENS_LEN (3 * PAGE_TOKEN_LEN)
 
 void page_token_make(
     const struct call *call, uint64_t position, char buf[static PAGE_TOKEN_LEN + 1])
@@ -55,12 +65,41 @@ int page_token_read(struct call *call, const char *token, uint64_t *ret_position
         call, "InvalidParameter", "NextToken is not one that %s has given.", call->op->name);
 }
 
+static int read_mark(struct call *call, const struct page_list *list, struct page_mark *ret_mark)
+{
+    uint64_t *const members[] = {&ret_mark->at, &ret_mark->id, &ret_mark->next};
+    const char *token = call_text(call, "NextToken");
+    size_t n = list->has_ids ? ARRAY_LEN(members) : 1;
+    char part[PAGE_TOKEN_LEN + 1];
+    int r = 0;
+
+    if (strlen(token) != n * PAGE_TOKEN_LEN)
+        token = "";
+    for (size_t i = 0; i < n && r == 0; i++) {
+        (void)snprintf(part, sizeof(part), "%s", token);
+        r = page_token_read(call, part, members[i]);
+        token += strlen(part);
+    }
+    return r;
+}
+
+static void put_mark(struct call *call, const struct page_list *list, struct page_mark mark)
+{
+    char token[PAGE_TOKENS_LEN + 1];
+
+    page_token_make(call, mark.at, token);
+    if (list->has_ids) {
+        page_token_make(call, mark.id, token + PAGE_TOKEN_LEN);
+        page_token_make(call, mark.next, token + (size_t)2 * PAGE_TOKEN_LEN);
+    }
+    json_put_text(call->out, "NextToken", token);
+}
+
 static int page_by_token(struct call *call, const struct page_list *list, struct page *ret_page)
 {
     const char *token = call_text(call, "NextToken");
     int64_t max = json_int(call->in, "MaxResults", json_int(call->in, "MaxItems", PAGE_DEFAULT));
-    char next[PAGE_TOKEN_LEN + 1];
-    uint64_t after = 0;
+    struct page_mark mark = {0};
     size_t first = 0, n;
     int r;
 
@@ -68,16 +107,14 @@ static int page_by_token(struct call *call, const struct page_list *list, struct
         return call_fail(
             call, "InvalidParameter", "MaxResults is %lld, not 1 to %d.", (long long)max, PAGE_MAX);
     if (token && token[0] != '\0') {
-        r = page_token_read(call, token, &after);
+        r = read_mark(call, list, &mark);
         if (r < 0)
             return r;
-        first = list->find(list->list, after);
+        first = list->find(list->list, &mark);
     }
     n = MIN((size_t)max, list->n - first);
-    if (n > 0 && first + n < list->n) {
-        page_token_make(call, list->position(list->list, first + n - 1), next);
-        json_put_text(call->out, "NextToken", next);
-    }
+    if (n > 0 && first + n < list->n)
+        put_mark(call, list, list->mark(list->list, first + n - 1));
     json_put_int(call->out, "MaxResults", max);
     *ret_page = (struct page){first, n};
     return 0;
@@ -115,26 +152,26 @@ static int page_choose(struct call *call, const struct page_list *list, struct p
     return 0;
 }
 
-static size_t page_find_doc(const void *list, uint64_t after)
+static size_t page_find_doc(const void *list, const struct page_mark *mark)
 {
     const struct doc_list *docs = list;
     uint32_t i = 0;
 
-    while (i < docs->n && docs->docs[i]->order <= after)
+    while (i < docs->n && docs->docs[i]->order <= mark->at)
         i++;
     return i;
 }
 
-static uint64_t page_position_doc(const void *list, size_t index)
+static struct page_mark page_mark_doc(const void *list, size_t index)
 {
     const struct doc_list *docs = list;
 
-    return docs->docs[index]->order;
+    return (struct page_mark){.at = docs->docs[index]->order};
 }
 
 int call_page(struct call *call, struct doc_list *list)
 {
-    const struct page_list pages = {list, list->n, page_find_doc, page_position_doc};
+    const struct page_list pages = {list, list->n, page_find_doc, page_mark_doc, false};
     struct page page = {0};
     int r;
 
@@ -147,23 +184,62 @@ int call_page(struct call *call, struct doc_list *list)
     return 0;
 }
 
-static size_t page_find_index(const void *list, uint64_t after)
+/* Elements that have none of these are told apart by their index alone. */
+static uint64_t element_id(const json_t *element)
 {
-    size_t n = json_array_size(list);
+    static const char *const names[] = {"ServerGroupId", "ServerUid", "CertificateId", "Entry",
+        "ResourceId", "TagKey", "Key", "SubDomain", "RequestId"};
+    uint64_t hash = PAGE_TOKEN_SEED;
 
-    return after < n ? after + 1 : n;
+    if (json_is_string(element))
+        return hash_place(span_of(json_string_value(element)), hash);
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        const char *text = json_text(element, names[i]);
+
+        if (text)
+            hash = hash_place(span_of(text), hash + i);
+    }
+    return hash;
 }
 
-static uint64_t page_position_index(const void *list, size_t index)
+/* The first element of that id; n if there is none. */
+static size_t find_id(const json_t *array, uint64_t id)
 {
-    (void)list;
-    return index;
+    size_t n = json_array_size(array);
+    size_t i = 0;
+
+    while (i < n && element_id(json_array_get(array, i)) != id)
+        i++;
+    return i;
+}
+
+static size_t page_find_element(const void *list, const struct page_mark *mark)
+{
+    size_t n = json_array_size(list);
+    size_t at;
+
+    if (mark->at < n && element_id(json_array_get(list, mark->at)) == mark->id)
+        return mark->at + 1;
+    at = find_id(list, mark->id);
+    if (at < n)
+        return at + 1;
+    at = find_id(list, mark->next);
+    return at < n ? at : MIN(mark->at, n); /* both are gone: what is behind them has their place */
+}
+
+static struct page_mark page_mark_element(const void *list, size_t index)
+{
+    return (struct page_mark){
+        .at = index,
+        .id = element_id(json_array_get(list, index)),
+        .next = element_id(json_array_get(list, index + 1)),
+    };
 }
 
 int call_page_array(struct call *call, json_t *array)
 {
     const struct page_list pages = {
-        array, json_array_size(array), page_find_index, page_position_index};
+        array, json_array_size(array), page_find_element, page_mark_element, true};
     struct page page = {0};
     int r;
 

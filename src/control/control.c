@@ -1,8 +1,10 @@
 #include "control/control.h"
 
 #include <sys/stat.h>
+#include <time.h>
 
 #include "base/file.h"
+#include "control/api/certificate.h"
 #include "control/products/inventory/inventory.h"
 #include "observe/log.h"
 
@@ -78,10 +80,34 @@ static void start_delivery(struct control *control)
         deliver_new(control->engine, control->catalog, control->compile, control->node.run_dir);
 }
 
-static int start_api(struct control *control)
+static void log_certificate(const struct tls_context *tls)
+{
+    time_t ends_at = tls_context_ends_at(tls);
+    char date[32];
+    struct tm tm;
+
+    (void)gmtime_r(&ends_at, &tm);
+    (void)strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%SZ", &tm);
+    log_line(LOG_NOTICE, "control: the API's certificate is valid until %s", date);
+}
+
+/* NULL where the node file names no certificate. 0, or negative after logging. */
+static int read_certificate(const struct control *control, struct tls_context **ret_tls)
+{
+    char why[API_CERTIFICATE_WHY_MAX];
+    int r = api_certificate_read(&control->node, clock_wall(), ret_tls, why);
+
+    if (r < 0)
+        log_line(LOG_ERROR, "control: the API's certificate cannot be used: %s", why);
+    return r;
+}
+
+static int open_api(struct control *control, struct tls_context *tls)
 {
     struct serve_opts opts = {
         .addr = control->node.api,
+        .tls = tls,
+        .refusal = api_refusal,
         .routes = control->routes,
         .n_routes = ARRAY_LEN(control->routes),
         .limits = api_limits,
@@ -89,9 +115,6 @@ static int start_api(struct control *control)
     char text[ADDR_TEXT_MAX];
     int n = (int)addr_format(&opts.addr, text);
 
-    control->api = api_new(control);
-    if (!control->api)
-        return -EINVAL;
     control->routes[0] = (struct serve_route){
         .path = "/",
         .methods = SERVE_METHOD(GET) | SERVE_METHOD(POST),
@@ -105,8 +128,37 @@ static int start_api(struct control *control)
         log_line(LOG_ERROR, "the API cannot be served on %.*s: %s", n, text, strerrordesc_np(-r));
         return r;
     }
-    log_line(LOG_NOTICE, "control: the API is at http://%.*s/", n, text);
+    log_line(LOG_NOTICE, "control: the API is at %s://%.*s/", tls ? "https" : "http", n, text);
+    if (tls)
+        log_certificate(tls);
     return 0;
+}
+
+static int start_api(struct control *control)
+{
+    CLEANUP(tls_context_unref) struct tls_context *tls = NULL;
+    int r = read_certificate(control, &tls);
+
+    if (r < 0)
+        return r;
+    control->api = api_new(control);
+    return control->api ? open_api(control, tls) : -EINVAL;
+}
+
+void control_reload(struct control *control)
+{
+    CLEANUP(tls_context_unref) struct tls_context *tls = NULL;
+
+    if (read_certificate(control, &tls) < 0) {
+        log_line(LOG_ERROR, "control: the certificate that the API has stays in use");
+        return;
+    }
+    if (!tls) {
+        log_line(LOG_NOTICE, "control: the API has no certificate; there is nothing to read anew");
+        return;
+    }
+    serve_set_tls(control->serve, tls);
+    log_certificate(tls);
 }
 
 struct control *control_new(const struct node_conf *node)
@@ -120,6 +172,7 @@ struct control *control_new(const struct node_conf *node)
         log_line(LOG_ERROR, "control: %s", strerrordesc_np(errno));
         return control_free(control);
     }
+    node_check_ranges(&control->node);
     r = open_store(control);
     if (r == 0)
         r = first_start(control);

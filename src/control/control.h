@@ -25,3 +25,5 @@ struct control *control_free(struct control *control);
 /* Until control_stop. 0 or -errno. */
 int control_run(struct control *control) MUST_CHECK;
 void control_stop(struct control *control);
+/* Reads the API's certificate anew, for connections that come from now on. A bad one is logged, and the one in use stays. */
+void control_reload(struct control *control);

@@ -8,19 +8,25 @@
 #include "base/file.h"
 #include "engine/worker.h"
 
-#define VPC_PREFIX_MIN     8u
-#define VSWITCH_PREFIX_MIN 16u
-#define VSWITCH_PREFIX_MAX 28u /* an instance needs eight free addresses in each vSwitch */
-#define RUN_DIR_MAX        90u /* the path of a Unix socket in it has 107 bytes at most */
-#define HOME_MAX           256u
-#define NODE_FILE_MAX      65536u
+#define VPC_PREFIX_MIN      8u
+#define VSWITCH_PREFIX_MIN  16u
+#define VSWITCH_PREFIX_MAX  28u /* an instance needs eight free addresses in each vSwitch */
+#define VPC6_PREFIX_MIN     8u
+#define VPC6_PREFIX_MAX     120u
+#define VSWITCH6_PREFIX_MIN 16u
+#define VSWITCH6_PREFIX_MAX 124u
+#define RUN_DIR_MAX         90u /* the path of a Unix socket in it has 107 bytes at most */
+#define HOME_MAX            256u
+#define QUOTA_MAX           10000000u
+#define NODE_FILE_MAX       65536u
 
 enum setting_type {
     SETTING_NAME,
     SETTING_PATH,
     SETTING_RANGE,
-    SETTING_ADDR,     /* may be empty */
-    SETTING_LOOPBACK, /* an address of this machine only */
+    SETTING_RANGE6, /* may be empty */
+    SETTING_ADDR,   /* may be empty */
+    SETTING_LISTEN,
     SETTING_NUMBER,
 };
 
@@ -38,6 +44,9 @@ struct setting {
         section, name, type, offsetof(struct node_conf, member), __VA_ARGS__ \
     }
 
+#define QUOTA_SETTING(member, number, doc) \
+    SETTING("quotas", #member, SETTING_NUMBER, quotas.member, 0, QUOTA_MAX, number, NULL, doc)
+
 static const struct setting settings[] = {
     SETTING("node", "region", SETTING_NAME, region, 1, 63, "cn-hangzhou", NULL,
         "RegionId of everything made here; requests that name another one are refused"),
@@ -47,8 +56,12 @@ static const struct setting settings[] = {
         "~/.local/state/openslb", "resources, keys and the set that is in force"),
     SETTING("node", "run_dir", SETTING_PATH, run_dir, 1, RUN_DIR_MAX, "/run/openslb",
         "~/.local/state/openslb/run", "sockets between the processes"),
-    SETTING("api", "listen", SETTING_LOOPBACK, api, 0, 0, "127.0.0.1:9080", NULL,
-        "where the API answers; a loopback address"),
+    SETTING("api", "listen", SETTING_LISTEN, api, 0, 0, "127.0.0.1:9080", NULL,
+        "where the API answers; one that other machines reach needs TLS"),
+    SETTING("api", "tls_certificate", SETTING_PATH, tls_certificate, 0, 255, "", NULL,
+        "PEM file: the API's certificate, then those up to its CA; read anew on SIGHUP; empty: no TLS"),
+    SETTING("api", "tls_key", SETTING_PATH, tls_key, 0, 255, "", NULL,
+        "PEM file: its private key, which nobody but its owner may be able to read"),
     SETTING("api", "rate_limit", SETTING_NUMBER, rate_limit, 1, 10000, "100", NULL,
         "calls per second and AccessKey; more are answered with Throttling.User"),
     SETTING("api", "event_days", SETTING_NUMBER, event_days, 1, 3650, "90", NULL,
@@ -63,8 +76,22 @@ static const struct setting settings[] = {
         "id of the VPC that is made with the node"),
     SETTING("network", "vpc_range", SETTING_RANGE, vpc_range, VPC_PREFIX_MIN, VSWITCH_PREFIX_MAX,
         "127.16.0.0/12", NULL, "its IPv4 range; vSwitches lie inside"),
+    SETTING("network", "vpc_range6", SETTING_RANGE6, vpc_range6, VPC6_PREFIX_MIN, VPC6_PREFIX_MAX,
+        "", NULL, "its IPv6 range, with those of the vSwitches and the servers; empty: no IPv6"),
     SETTING("network", "eip_range", SETTING_RANGE, eip_range, VSWITCH_PREFIX_MIN, 30,
         "127.32.0.0/16", NULL, "IPv4 addresses that elastic IPs are taken from"),
+    SETTING("network", "eip_range6", SETTING_RANGE6, eip_range6, VSWITCH6_PREFIX_MIN, 126, "", NULL,
+        "IPv6 addresses that internet-facing CLB instances are taken from; empty: none"),
+    QUOTA_SETTING(instances, "1000", "load balancers of each product"),
+    QUOTA_SETTING(server_groups, "3000", "server groups of each product, and of each kind of CLB"),
+    QUOTA_SETTING(access_lists, "1000", "access lists of each product"),
+    QUOTA_SETTING(tls_policies, "50", "TLS policies of each product"),
+    QUOTA_SETTING(certificates, "100000", "certificates of servers and of CAs"),
+    QUOTA_SETTING(domains, "10000", "domains, and as many groups of them"),
+    QUOTA_SETTING(records, "1000000", "DNS records"),
+    QUOTA_SETTING(servers, "20000", "servers of the inventory, and as many network interfaces"),
+    QUOTA_SETTING(vswitches, "1000", "vSwitches"),
+    QUOTA_SETTING(security_groups, "1000", "security groups"),
 };
 
 #define ZONE_SETTING(name, type, member, ...)                               \
@@ -78,6 +105,8 @@ static const struct setting zone_settings[] = {
         "id of the vSwitch that is made with the node"),
     ZONE_SETTING("range", SETTING_RANGE, range, VSWITCH_PREFIX_MIN, VSWITCH_PREFIX_MAX, NULL, NULL,
         "its IPv4 range, for addresses of instances"),
+    ZONE_SETTING("range6", SETTING_RANGE6, range6, VSWITCH6_PREFIX_MIN, VSWITCH6_PREFIX_MAX, "",
+        NULL, "its IPv6 range, a part of vpc_range6; empty: instances get no IPv6 address"),
 };
 
 static const struct {
@@ -113,13 +142,6 @@ static bool is_name(struct span s)
     return true;
 }
 
-static bool is_loopback(const struct addr *addr)
-{
-    static const uint8_t one[16] = {[15] = 1};
-
-    return addr->family == 4 ? addr->ip[0] == 127 : memcmp(addr->ip, one, 16) == 0;
-}
-
 /* Texts of settings have a final zero; members are as long as their longest value and one more. */
 static const char *set_text(const struct setting *row, char *at, struct span value)
 {
@@ -146,6 +168,28 @@ static const char *set_range(const struct setting *row, struct cidr *at, struct 
     return NULL;
 }
 
+/* Link-local addresses mean nothing without their interface; multicast ones are nobody's. */
+static bool is_unicast6(const struct addr *addr)
+{
+    bool is_link_local = addr->ip[0] == 0xfe && (addr->ip[1] & 0xc0) == 0x80;
+
+    return addr->family == 6 && addr->ip[0] != 0xff && !is_link_local;
+}
+
+static const char *set_range6(const struct setting *row, struct cidr *at, struct span value)
+{
+    struct cidr cidr = {0};
+
+    if (value.len > 0) {
+        if (cidr_parse(value, &cidr) < 0 || !is_unicast6(&cidr.addr))
+            return "must be an IPv6 range of global or unique local addresses whose host bits are 0, as fd00:1::/64";
+        if (cidr.prefix < row->min || cidr.prefix > row->max)
+            return "";
+    }
+    *at = cidr;
+    return NULL;
+}
+
 static const char *set_addr(const struct setting *row, struct addr *at, struct span value)
 {
     struct addr addr;
@@ -156,8 +200,6 @@ static const char *set_addr(const struct setting *row, struct addr *at, struct s
     }
     if (addr_parse(value, &addr) < 0 || addr.port == 0)
         return "must be an address and a port, as 127.0.0.1:9080";
-    if (row->type == SETTING_LOOPBACK && !is_loopback(&addr))
-        return "must be a loopback address: any other one needs TLS, which is not built yet";
     *at = addr;
     return NULL;
 }
@@ -180,8 +222,10 @@ static const char *setting_set(const struct setting *row, void *base, struct spa
     switch (row->type) {
     case SETTING_RANGE:
         return set_range(row, at, value);
+    case SETTING_RANGE6:
+        return set_range6(row, at, value);
     case SETTING_ADDR:
-    case SETTING_LOOPBACK:
+    case SETTING_LISTEN:
         return set_addr(row, at, value);
     case SETTING_NUMBER:
         return set_number(row, at, value);
@@ -259,7 +303,8 @@ static void read_setting(
         return;
     if (rule[0] == '\0') {
         (void)snprintf(limits, sizeof(limits), "must be %llu..%llu%s", (unsigned long long)row->min,
-            (unsigned long long)row->max, row->type == SETTING_RANGE ? " bits long" : "");
+            (unsigned long long)row->max,
+            row->type == SETTING_RANGE || row->type == SETTING_RANGE6 ? " bits long" : "");
         rule = limits;
     }
     complain(reading, row->name, span_of(value), rule);
@@ -332,7 +377,7 @@ static int on_setting(void *user, const char *section, const char *name, const c
         complain(reading, name, span_of(value), "there is no such setting in this section");
     else
         complain(reading, name, span_of(value),
-            "must stand in a section: [node], [api], [data], [network] or [zone ID]");
+            "must stand in a section: [node], [api], [data], [network], [quotas] or [zone ID]");
     return 1;
 }
 
@@ -373,6 +418,25 @@ static void zone_complain(
     errors_add(reading->errors, section, field, (struct span){0}, "%s", rule);
 }
 
+/* An IPv6 range is asked for where it is set only. */
+static void verify_zone6(struct reading *reading, unsigned number)
+{
+    const struct node_conf *node = reading->node;
+    const struct node_zone *zone = &node->zones[number];
+
+    if (zone->range6.addr.family == 0)
+        return;
+    if (zone->range6.prefix < node->vpc_range6.prefix ||
+        !cidr_has(&node->vpc_range6, &zone->range6.addr))
+        zone_complain(
+            reading, zone, "range6", "must lie inside the vpc_range6 of the section [network]");
+    for (unsigned i = 0; i < number; i++) {
+        if (node->zones[i].range6.addr.family != 0 &&
+            ranges_meet(&node->zones[i].range6, &zone->range6))
+            zone_complain(reading, zone, "range6", "overlaps another zone's");
+    }
+}
+
 static void verify_zone(struct reading *reading, unsigned number)
 {
     const struct node_conf *node = reading->node;
@@ -393,6 +457,23 @@ static void verify_zone(struct reading *reading, unsigned number)
             ranges_meet(&node->zones[i].range, &zone->range))
             zone_complain(reading, zone, "range", "overlaps another zone's");
     }
+    verify_zone6(reading, number);
+}
+
+static void verify_api(struct reading *reading)
+{
+    const struct node_conf *node = reading->node;
+    bool has_certificate = node->tls_certificate[0] != '\0', has_key = node->tls_key[0] != '\0';
+    char buf[ADDR_TEXT_MAX];
+
+    if (has_certificate != has_key)
+        errors_add(reading->errors, "[api]", has_key ? "tls_certificate" : "tls_key",
+            (struct span){0}, "is required with %s", has_key ? "tls_key" : "tls_certificate");
+    else if (!has_certificate && !addr_is_loopback(&node->api))
+        errors_add(reading->errors, "[api]", "listen",
+            (struct span){buf, addr_format(&node->api, buf)},
+            "must be a loopback address, or tls_certificate and tls_key must be given: other machines "
+            "reach the API by TLS only");
 }
 
 static void verify(struct reading *reading)
@@ -401,9 +482,13 @@ static void verify(struct reading *reading)
 
     for (unsigned i = 0; i < node->n_zones; i++)
         verify_zone(reading, i);
+    verify_api(reading);
     if (ranges_meet(&node->vpc_range, &node->eip_range))
         errors_add(reading->errors, "[network]", "eip_range", (struct span){0},
             "must not overlap the vpc_range");
+    if (node->eip_range6.addr.family != 0 && ranges_meet(&node->vpc_range6, &node->eip_range6))
+        errors_add(reading->errors, "[network]", "eip_range6", (struct span){0},
+            "must not overlap the vpc_range6");
     if (node->state_dir[0] == '\0' || node->run_dir[0] == '\0')
         errors_add(reading->errors, "[node]", node->state_dir[0] == '\0' ? "state_dir" : "run_dir",
             (struct span){0}, "must be given: the one by default is too long");
@@ -461,11 +546,14 @@ static void print_value(const struct setting *row, const void *base, struct text
 
     switch (row->type) {
     case SETTING_RANGE:
+    case SETTING_RANGE6:
+        if (range->addr.family == 0)
+            break;
         text_add(out, (struct span){buf, addr_format_ip(&range->addr, buf)});
         text_addf(out, "/%u", range->prefix);
         break;
     case SETTING_ADDR:
-    case SETTING_LOOPBACK:
+    case SETTING_LISTEN:
         if (((const struct addr *)(const void *)at)->family != 0)
             text_add(out, (struct span){buf, addr_format((const void *)at, buf)});
         break;
@@ -484,10 +572,11 @@ static void print_limits(const struct setting *row, struct text *out)
         [SETTING_NAME] = "characters",
         [SETTING_PATH] = "bytes",
         [SETTING_RANGE] = "bits",
+        [SETTING_RANGE6] = "bits",
         [SETTING_NUMBER] = "",
     };
 
-    if (row->type == SETTING_ADDR || row->type == SETTING_LOOPBACK)
+    if (row->type == SETTING_ADDR || row->type == SETTING_LISTEN)
         text_add(out, SPAN_LIT("IP:PORT"));
     else
         text_addf(out, "%llu..%llu%s%s", (unsigned long long)row->min, (unsigned long long)row->max,

@@ -17,7 +17,10 @@ struct acceptor {
     acceptor_fn fn;
     void *arg;
     struct addr local; /* bound address, with port */
-    uint64_t n_failed; /* accepts refused by EMFILE, ENFILE, ENOMEM, ENOBUFS */
+    uint64_t
+        n_failed; /* accepts that failed for want of descriptors or memory, or because of the socket itself */
+    uint64_t asked_turn; /* turn in which the loop told of clients last */
+    uint32_t share;      /* clients to accept in a turn */
     bool paused;
 };
 

@@ -83,10 +83,13 @@ static void conn_end_gathering(struct conn_env *env)
 }
 
 /* Returns the descriptor, which is the caller's to close; -1 if there was none. */
-static int conn_detach(struct conn_env *env, struct conn *conn)
+static int conn_detach(struct conn_env *env, struct conn *conn, bool reset)
 {
     int fd = conn->io.fd;
 
+    if (conn->transport && conn->transport->close)
+        conn->transport->close(
+            env, conn, !reset && env->gathering != conn && !conn->out_first && conn->error == 0);
     if (env->gathering == conn)
         conn_end_gathering(env);
     conn_drop_queue(env, conn);
@@ -97,7 +100,7 @@ static int conn_detach(struct conn_env *env, struct conn *conn)
 
 void conn_close(struct conn_env *env, struct conn *conn)
 {
-    int fd = conn_detach(env, conn);
+    int fd = conn_detach(env, conn, false);
 
     if (fd >= 0)
         (void)close(fd);
@@ -105,14 +108,14 @@ void conn_close(struct conn_env *env, struct conn *conn)
 
 void conn_reset(struct conn_env *env, struct conn *conn)
 {
-    int fd = conn_detach(env, conn);
+    int fd = conn_detach(env, conn, true);
 
     if (fd >= 0)
         net_close_reset(fd);
 }
 
 /* Nothing that waits can be sent any more. */
-static int conn_fail(struct conn_env *env, struct conn *conn, int r)
+COLD static int conn_fail(struct conn_env *env, struct conn *conn, int r)
 {
     if (conn->error == 0)
         conn->error = (int16_t)r;
@@ -129,32 +132,43 @@ static bool conn_pretended(struct conn_env *env, struct conn *conn)
     return true;
 }
 
-static void conn_not_readable(struct conn_env *env, struct conn *conn)
+void conn_not_readable(struct conn_env *env, struct conn *conn)
 {
     if (!conn_pretended(env, conn))
         conn->io.readable = false;
 }
 
-static void conn_not_writable(struct conn_env *env, struct conn *conn)
+void conn_not_writable(struct conn_env *env, struct conn *conn)
 {
     if (!conn_pretended(env, conn))
         conn->io.writable = false;
+}
+
+/* A read emptied the socket, and what comes later is an edge of its own. A FIN that was seen before is not: its edge is
+ * spent, and it is what comes next, unless a reset took its place. */
+static void plain_on_emptied(struct conn_env *env, struct conn *conn)
+{
+    if (!conn->io.hung_up)
+        conn_not_readable(env, conn);
+    else if (!conn->io.failed && !sys_fault_hit())
+        conn->end_next = true;
 }
 
 static ssize_t plain_read(struct conn_env *env, struct conn *conn, char *buf, size_t n)
 {
     ssize_t got = sys_recv(conn->io.fd, buf, n, 0);
 
-    /* A short read emptied the socket, and what comes later is an edge of its own. A FIN that was seen before
-     * is not: its edge is spent, so read on. */
-    if (got == -EAGAIN || (got > 0 && (size_t)got < n && !conn->io.hung_up))
+    if (got == -EAGAIN)
         conn_not_readable(env, conn);
+    else if (got > 0 && (size_t)got < n && !conn->io.urgent)
+        plain_on_emptied(env, conn);
     return got;
 }
 
 static ssize_t plain_write(struct conn_env *env, struct conn *conn, const struct iovec *iov, int n)
 {
-    ssize_t sent = sys_sendv(conn->io.fd, iov, n, 0);
+    /* When only the end is behind it, both leave in one packet. */
+    ssize_t sent = sys_sendv(conn->io.fd, iov, n, conn->shut_wanted ? MSG_MORE : 0);
     size_t total = 0;
 
     for (int i = 0; i < n; i++)
@@ -183,7 +197,7 @@ static void conn_on_read_end(struct conn *conn)
     conn->io.readable = false;
 }
 
-static int conn_on_read_error(struct conn *conn, int r)
+COLD static int conn_on_read_error(struct conn *conn, int r)
 {
     conn->io.readable = false;
     if (conn->error == 0)
@@ -200,7 +214,7 @@ ssize_t conn_read(struct conn_env *env, struct conn *conn, char *buf, size_t n)
         return 0;
     if (!conn->io.readable)
         return conn->error != 0 ? conn->error : -EAGAIN;
-    got = conn->transport->read(env, conn, buf, n);
+    got = conn->end_next ? 0 : conn->transport->read(env, conn, buf, n);
     if (got == 0)
         conn_on_read_end(conn);
     else if (got < 0 && got != -EAGAIN)
@@ -447,6 +461,9 @@ static int conn_push(struct conn_env *env, struct conn *conn)
 
 int conn_flush(struct conn_env *env, struct conn *conn)
 {
+    /* Callers flush whenever something may be there. */
+    if (env->gathering != conn && !conn->out_first && conn->error == 0 && !conn->shut_wanted)
+        return 0;
     return conn_push(env, conn);
 }
 

@@ -2,7 +2,7 @@
  *
  * An idle connection holds no buffer. Reads go into the worker's scratch area; writes leave in one call
  * from where the bytes lie, and only what the socket did not take is copied into chunks. Plain TCP
- * and TLS differ in the transport's three functions. Belongs to one worker.
+ * and TLS differ in the transport's functions. Belongs to one worker.
  */
 #pragma once
 
@@ -24,6 +24,9 @@ struct transport {
     ssize_t (*write)(struct conn_env *env, struct conn *conn, const struct iovec *iov, int n);
     /* Sends the end of our side: 0, -EAGAIN or -errno. */
     int (*shut)(struct conn_env *env, struct conn *conn);
+    /* Frees transport_state; the descriptor is still open. is_clean: the connection ends with all sent that it was
+     * given, and without RST. NULL: there is nothing to free. */
+    void (*close)(struct conn_env *env, struct conn *conn, bool is_clean);
     bool can_splice;
 };
 
@@ -32,9 +35,11 @@ extern const struct transport transport_plain;
 struct conn {
     struct engine_io io; /* first: on_ready gets &conn->io */
     const struct transport *transport;
+    void *transport_state;              /* the transport's own; NULL for plain TCP */
     struct chunk *out_first, *out_last; /* owned: waiting to be sent */
     uint32_t out_bytes;                 /* in them */
     int16_t error;                      /* first -errno of a read or write that failed; 0 */
+    bool end_next : 1;                  /* the peer's end is all that is left to read */
     bool read_eof : 1;                  /* the peer's end was read */
     bool shut_wanted : 1;               /* our end is to be sent when the queue is empty */
     bool shut_done : 1;
@@ -72,8 +77,12 @@ int conn_open(struct conn_env *env, struct conn *conn, int fd, const struct tran
 void conn_close(struct conn_env *env, struct conn *conn);
 void conn_reset(struct conn_env *env, struct conn *conn);
 
+/* For transports: the socket said "not yet". */
+void conn_not_readable(struct conn_env *env, struct conn *conn);
+void conn_not_writable(struct conn_env *env, struct conn *conn);
+
 /* Reads at most n bytes. > 0 bytes; 0 the peer's end (read_eof is set); -EAGAIN; -errno (error is set). A short
- * read clears io.readable, so that the next one is not tried in vain, unless the peer hung up. */
+ * read clears io.readable, so that the next one is not tried in vain; if the peer hung up before it, it sets end_next. */
 ssize_t conn_read(struct conn_env *env, struct conn *conn, char *buf, size_t n) MUST_CHECK;
 
 /* Gathering: one connection at a time (asserted). Bytes given to conn_gather are borrowed until conn_flush,

@@ -120,6 +120,11 @@ nsec engine_wall(const struct engine *engine)
     return engine->wall;
 }
 
+uint64_t engine_turns(const struct engine *engine)
+{
+    return engine->stats.turns;
+}
+
 struct timer_wheel *engine_wheel(struct engine *engine)
 {
     return &engine->wheel;
@@ -133,7 +138,7 @@ void engine_stats(const struct engine *engine, struct engine_stats *ret_stats)
 static int engine_watch_for(
     struct engine *engine, struct engine_io *io, engine_io_fn on_ready, uint32_t events)
 {
-    struct epoll_event event = {.events = events | EPOLLET, .data.ptr = io};
+    struct epoll_event event = {.events = events, .data.ptr = io};
     int r;
 
     *io =
@@ -148,12 +153,29 @@ static int engine_watch_for(
 
 int engine_watch(struct engine *engine, struct engine_io *io, engine_io_fn on_ready)
 {
-    return engine_watch_for(engine, io, on_ready, EPOLLIN | EPOLLOUT | EPOLLRDHUP);
+    return engine_watch_for(
+        engine, io, on_ready, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET);
 }
 
 int engine_watch_input(struct engine *engine, struct engine_io *io, engine_io_fn on_ready)
 {
+    return engine_watch_for(engine, io, on_ready, EPOLLIN | EPOLLET);
+}
+
+int engine_watch_level(struct engine *engine, struct engine_io *io, engine_io_fn on_ready)
+{
     return engine_watch_for(engine, io, on_ready, EPOLLIN);
+}
+
+void engine_mute(struct engine *engine, struct engine_io *io, bool muted)
+{
+    /* Errors are told of in any case: muted, only once. */
+    struct epoll_event event = {.events = muted ? EPOLLET : EPOLLIN, .data.ptr = io};
+
+    assert(io->watched);
+    io->readable = false;
+    /* Of a descriptor that is in the set this cannot fail. */
+    (void)epoll_ctl(engine->epoll_fd, EPOLL_CTL_MOD, io->fd, &event);
 }
 
 /* Takes back what the current batch still holds for io, which may be watched anew before it is reached. */
@@ -297,6 +319,7 @@ static void engine_deliver(struct engine *engine, struct engine_io *io, uint32_t
     io->writable |= writable;
     io->hung_up |= hung_up;
     io->failed |= failed;
+    io->urgent |= (events & EPOLLPRI) != 0;
     if (news)
         io->on_ready(engine, io);
 }

@@ -4,8 +4,8 @@
  * other threads; jobs; deferred frees. The clock is read once per turn. Everything but engine_post
  * and engine_stop belongs to the loop's thread.
  *
- * The contract with owners of descriptors (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, registered once):
- * readiness is remembered in the io's bits until a call says "not yet". Try first, arm nothing.
+ * The contract with owners of descriptors (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET, registered
+ * once): readiness is remembered in the io's bits until a call says "not yet". Try first, arm nothing.
  */
 #pragma once
 
@@ -24,6 +24,8 @@ struct engine_io {
     bool writable : 1; /* a write may take bytes */
     bool hung_up : 1; /* the peer has sent FIN or RST: read on to the end even after a short read */
     bool failed : 1;  /* EPOLLERR was seen */
+    bool
+        urgent : 1; /* the peer sent a byte out of band: reads stop before it, so a short one does not say "empty" */
     bool watched : 1;
     engine_io_fn on_ready; /* called when a bit was newly set, and on engine_again */
     struct list again;     /* the engine's */
@@ -70,6 +72,8 @@ void engine_stop(struct engine *engine);
 /* Monotonic time of this turn, and wall time of this turn. */
 nsec engine_now(const struct engine *engine);
 nsec engine_wall(const struct engine *engine);
+/* Number of this turn. */
+uint64_t engine_turns(const struct engine *engine);
 
 /* Begins to watch io->fd; all other members are initialised here, readable and writable set:
  * what is not ready says so on the first try. Returns 0 or -errno. */
@@ -77,6 +81,12 @@ int engine_watch(struct engine *engine, struct engine_io *io, engine_io_fn on_re
 /* The same, without being told of room to write: a UDP socket has that anew after every datagram it sends. */
 int engine_watch_input(
     struct engine *engine, struct engine_io *io, engine_io_fn on_ready) MUST_CHECK;
+/* Input of which a turn takes as much as it likes, such as that of a listening socket: on_ready clears readable, tries
+ * nothing in vain, and is called again in the next turn while there is some. */
+int engine_watch_level(
+    struct engine *engine, struct engine_io *io, engine_io_fn on_ready) MUST_CHECK;
+/* For an io of engine_watch_level that cannot take any now: is not told until it is unmuted. */
+void engine_mute(struct engine *engine, struct engine_io *io, bool muted);
 /* Ends watching; the caller closes the fd. Explicit EPOLL_CTL_DEL, because a descriptor that was handed
  * to another process would stay registered after close. Events of this turn for it are not delivered. */
 void engine_unwatch(struct engine *engine, struct engine_io *io);

@@ -2,6 +2,7 @@
 
 #include <limits.h>
 #include <linux/filter.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <unistd.h>
@@ -89,6 +90,78 @@ int net_reuseport_by_cpu(const int *fds, unsigned n)
     return 0;
 }
 
+/* Where the kernel's filters (classic BPF) find what decides. */
+#define FILTER_SOURCE6   (SKF_NET_OFF + 8) /* of the IPv6 header */
+#define FILTER_INTERFACE (SKF_AD_OFF + SKF_AD_IFINDEX)
+
+struct source_filter {
+    struct sock_filter code[20];
+    unsigned short n;
+};
+
+static void filter_add(struct source_filter *filter, unsigned code, uint32_t k)
+{
+    assert(filter->n < ARRAY_LEN(filter->code));
+    filter->code[filter->n++] = (struct sock_filter)BPF_STMT((unsigned short)code, k);
+}
+
+/* Accepts if what is loaded is k; else goes on behind. */
+static void filter_accept(struct source_filter *filter, uint32_t k)
+{
+    filter_add(filter, BPF_JMP | BPF_JEQ | BPF_K, k);
+    filter->code[filter->n - 1].jf = 1;
+    filter_add(filter, BPF_RET | BPF_K, UINT32_MAX);
+}
+
+/* Accepts if the first `bits` bits of the source are the network's; else goes on behind. */
+static void filter_accept_network(
+    struct source_filter *filter, const struct addr *network, unsigned bits)
+{
+    unsigned first = filter->n, n_words = (bits + 31) / 32;
+
+    for (unsigned i = 0; i < n_words; i++) {
+        unsigned left = bits - 32 * i;
+        uint32_t mask = left >= 32 ? UINT32_MAX : ~(UINT32_MAX >> left);
+        uint32_t word;
+
+        memcpy(&word, network->ip + 4 * (size_t)i, sizeof(word));
+        filter_add(filter, BPF_LD | BPF_W | BPF_ABS, (uint32_t)(FILTER_SOURCE6 + 4 * (int)i));
+        filter_add(filter, BPF_ALU | BPF_AND | BPF_K, mask);
+        filter_add(filter, BPF_JMP | BPF_JEQ | BPF_K, ntohl(word) & mask);
+    }
+    filter_add(filter, BPF_RET | BPF_K, UINT32_MAX);
+    for (unsigned i = 0; i < n_words; i++) {
+        unsigned at = first + 3 * i + 2;
+
+        filter->code[at].jf = (uint8_t)(filter->n - at - 1);
+    }
+}
+
+int net_limit_clients6(int fd, const struct addr *network, unsigned bits)
+{
+    struct source_filter filter = {.n = 0};
+    struct sock_fprog program;
+
+    filter_accept_network(&filter, network, bits);
+    /* What this host sends to itself, whichever of its addresses it chose. */
+    filter_add(&filter, BPF_LD | BPF_W | BPF_ABS, (uint32_t)FILTER_INTERFACE);
+    filter_accept(&filter, if_nametoindex("lo"));
+    filter_add(&filter, BPF_RET | BPF_K, 0);
+    program = (struct sock_fprog){.len = filter.n, .filter = filter.code};
+    if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0)
+        return -errno;
+    return 0;
+}
+
+int net_unlimit_clients6(int fd)
+{
+    int none = 0;
+
+    if (setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &none, sizeof(none)) < 0 && errno != ENOENT)
+        return -errno;
+    return 0;
+}
+
 int net_accept(int listen_fd, struct addr *ret_peer)
 {
     struct sockaddr_storage sa;
@@ -135,22 +208,35 @@ static int net_connect_fd(int fd, const struct addr *addr, const struct addr *so
     return sys_connect(fd, &sa, len);
 }
 
-int net_connect(const struct addr *addr, const struct addr *source, int *ret_fd)
+int net_connect_lazy(const struct addr *addr, const struct addr *source, int *ret_fd)
 {
     int fd = sys_socket(net_family(addr), SOCK_STREAM, 0);
     int r;
 
     if (fd < 0)
         return fd;
-    r = net_set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-    if (r == 0)
-        r = net_connect_fd(fd, addr, source);
+    r = net_connect_fd(fd, addr, source);
     if (r < 0 && r != -EINPROGRESS) {
         (void)close(fd);
         return r;
     }
     *ret_fd = fd;
     return r == 0 ? 0 : NET_CONNECTING;
+}
+
+void net_set_nodelay(int fd)
+{
+    /* A connection that is broken says so when it is used. */
+    (void)net_set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+}
+
+int net_connect(const struct addr *addr, const struct addr *source, int *ret_fd)
+{
+    int r = net_connect_lazy(addr, source, ret_fd);
+
+    if (r >= 0)
+        net_set_nodelay(*ret_fd);
+    return r;
 }
 
 int net_connect_udp(const struct addr *addr, const struct addr *source, int *ret_fd)

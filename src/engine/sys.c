@@ -9,7 +9,9 @@
 
 #include "base/span.h"
 
-/* The value of a call that gives -1 and errno, as a value or -errno; interrupted calls are made again. */
+/* The value of a call that gives -1 and errno, as a value or -errno; interrupted calls are made again. What happens
+ * often goes straight to the kernel (syscall): the library's functions are cancellation points, which costs a
+ * threaded program two atomic operations a call. */
 #define SYS_RETRY(call)                                      \
     ({                                                       \
         __typeof__(call) result_;                            \
@@ -214,7 +216,7 @@ int sys_accept(int fd, struct sockaddr_storage *ret_sa)
 
     if (verdict < 0)
         return verdict;
-    return SYS_RETRY(accept4(fd, (struct sockaddr *)ret_sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    return SYS_RETRY((int)syscall(SYS_accept4, fd, ret_sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC));
 }
 
 int sys_connect(int fd, const struct sockaddr_storage *sa, socklen_t len)
@@ -223,7 +225,7 @@ int sys_connect(int fd, const struct sockaddr_storage *sa, socklen_t len)
 
     if (verdict < 0)
         return verdict;
-    return SYS_RETRY(connect(fd, (const struct sockaddr *)sa, len));
+    return SYS_RETRY((int)syscall(SYS_connect, fd, sa, len));
 }
 
 ssize_t sys_recv(int fd, void *buf, size_t n, int flags)
@@ -232,13 +234,11 @@ ssize_t sys_recv(int fd, void *buf, size_t n, int flags)
 
     if (verdict < 0)
         return verdict;
-    /* Straight to the kernel: the library's recv and send are cancellation points, which costs a threaded
-     * program two atomic operations a call. */
     return SYS_RETRY(syscall(SYS_recvfrom, fd, buf, sys_cut(n, verdict), flags, NULL, NULL));
 }
 
 /* One byte of the first piece that has any. */
-static ssize_t sys_sendv_short(int fd, const struct iovec *iov, int n, int flags)
+COLD static ssize_t sys_sendv_short(int fd, const struct iovec *iov, int n, int flags)
 {
     int i = 0;
 
@@ -249,9 +249,8 @@ static ssize_t sys_sendv_short(int fd, const struct iovec *iov, int n, int flags
 
 ssize_t sys_sendv(int fd, const struct iovec *iov, int n, int flags)
 {
-    /* The kernel only reads through msg_iov; sys_iovec takes the const away. */
-    struct msghdr msg = {.msg_iov = sys_iovec(iov, 0).iov_base, .msg_iovlen = (size_t)n};
     int verdict = sys_verdict(SYS_SEND);
+    struct msghdr msg;
 
     if (verdict < 0)
         return verdict;
@@ -260,6 +259,8 @@ ssize_t sys_sendv(int fd, const struct iovec *iov, int n, int flags)
     if (n == 1)
         return SYS_RETRY(
             syscall(SYS_sendto, fd, iov->iov_base, iov->iov_len, flags | MSG_NOSIGNAL, NULL, 0));
+    /* The kernel only reads through msg_iov; sys_iovec takes the const away. */
+    msg = (struct msghdr){.msg_iov = sys_iovec(iov, 0).iov_base, .msg_iovlen = (size_t)n};
     return SYS_RETRY(syscall(SYS_sendmsg, fd, &msg, flags | MSG_NOSIGNAL));
 }
 
@@ -270,7 +271,7 @@ ssize_t sys_splice(int from, int to, size_t n, bool more)
 
     if (verdict < 0)
         return verdict;
-    return SYS_RETRY(splice(from, NULL, to, NULL, sys_cut(n, verdict), flags));
+    return SYS_RETRY(syscall(SYS_splice, from, NULL, to, NULL, sys_cut(n, verdict), flags));
 }
 
 int sys_pipe(int ret_fds[2], size_t bytes)
@@ -302,7 +303,8 @@ int sys_recvmmsg(int fd, struct mmsghdr *msgs, unsigned n)
 
     if (verdict < 0)
         return verdict;
-    return SYS_RETRY(recvmmsg(fd, msgs, (unsigned)sys_cut(n, verdict), MSG_DONTWAIT, NULL));
+    return SYS_RETRY(
+        (int)syscall(SYS_recvmmsg, fd, msgs, (unsigned)sys_cut(n, verdict), MSG_DONTWAIT, NULL));
 }
 
 int sys_sendmmsg(int fd, struct mmsghdr *msgs, unsigned n)
@@ -311,8 +313,28 @@ int sys_sendmmsg(int fd, struct mmsghdr *msgs, unsigned n)
 
     if (verdict < 0)
         return verdict;
+    return SYS_RETRY((int)syscall(
+        SYS_sendmmsg, fd, msgs, (unsigned)sys_cut(n, verdict), MSG_DONTWAIT | MSG_NOSIGNAL));
+}
+
+ssize_t sys_recv_datagram(int fd, void *buf, size_t n)
+{
+    int verdict = sys_verdict(SYS_RECVMMSG);
+
+    if (verdict < 0)
+        return verdict;
+    return SYS_RETRY(syscall(SYS_recvfrom, fd, buf, n, MSG_DONTWAIT, NULL, NULL));
+}
+
+ssize_t sys_send_datagram(
+    int fd, const struct iovec *iov, const struct sockaddr_storage *sa, socklen_t len)
+{
+    int verdict = sys_verdict(SYS_SENDMMSG);
+
+    if (verdict < 0)
+        return verdict;
     return SYS_RETRY(
-        sendmmsg(fd, msgs, (unsigned)sys_cut(n, verdict), MSG_DONTWAIT | MSG_NOSIGNAL));
+        syscall(SYS_sendto, fd, iov->iov_base, iov->iov_len, MSG_DONTWAIT | MSG_NOSIGNAL, sa, len));
 }
 
 int sys_epoll_ctl(int epoll_fd, int op, int fd, struct epoll_event *event)

@@ -52,6 +52,11 @@ ssize_t sys_splice(int from, int to, size_t n, bool more);            /* non-blo
 int sys_pipe(int ret_fds[2], size_t bytes);
 int sys_recvmmsg(int fd, struct mmsghdr *msgs, unsigned n);
 int sys_sendmmsg(int fd, struct mmsghdr *msgs, unsigned n);
+/* One datagram, without what a header costs. To the plan they are recvmmsg and sendmmsg too. sa: NULL when the socket is
+ * connected. */
+ssize_t sys_recv_datagram(int fd, void *buf, size_t n);
+ssize_t sys_send_datagram(
+    int fd, const struct iovec *iov, const struct sockaddr_storage *sa, socklen_t len);
 struct epoll_event;
 int sys_epoll_ctl(int epoll_fd, int op, int fd, struct epoll_event *event);
 int sys_open(const char *path, int flags, unsigned mode);

@@ -4,13 +4,18 @@
 
 static int parse_port(struct span text, uint16_t *ret_port)
 {
-    uint64_t port;
-    int r;
+    uint32_t port = 0;
 
     if (text.len == 0 || text.len > 5 || text.ptr[0] == '0')
         return -EINVAL;
-    r = span_parse_u64(text, &port);
-    if (r < 0 || port > UINT16_MAX)
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned digit = (uint8_t)text.ptr[i] - (unsigned)'0';
+
+        if (digit > 9)
+            return -EINVAL;
+        port = port * 10 + digit;
+    }
+    if (port > UINT16_MAX)
         return -EINVAL;
     *ret_port = (uint16_t)port;
     return 0;

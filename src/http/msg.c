@@ -1,7 +1,7 @@
 #include "http/msg.h"
 
 /* Where s lies in the copy if it lies in head; spans of static text stay. */
-static const char *move_ptr(const char *ptr, struct span head, struct span copy)
+static inline const char *move_ptr(const char *ptr, struct span head, struct span copy)
 {
     uintptr_t offset = (uintptr_t)ptr - (uintptr_t)head.ptr;
 
@@ -28,14 +28,17 @@ int http_msg_copy(
         headers[i].name = move_ptr(headers[i].name, head, copy);
         headers[i].value = move_ptr(headers[i].value, head, copy);
     }
-    ret_msg->fields = (struct http_fields){.at = headers, .n = msg->fields.n, .cap = cap};
+    ret_msg->fields.at = headers;
+    ret_msg->fields.cap = cap;
     return 0;
 }
 
 const struct http_header *http_find_from(
     const struct http_fields *fields, enum http_name id, uint32_t *pos)
 {
-    for (uint32_t i = *pos; i < fields->n; i++) {
+    uint32_t n = http_may_have(fields, http_name_bit(id)) ? fields->n : 0;
+
+    for (uint32_t i = *pos; i < n; i++) {
         const struct http_header *h = &fields->at[i];
 
         if (h->id == id && !h->dropped) {
@@ -74,6 +77,8 @@ int http_add(struct http_fields *fields, enum http_name id, struct span name, st
     assert(name.len <= UINT32_MAX && value.len <= UINT32_MAX);
     if (fields->n >= fields->cap)
         return -ENOSPC;
+    if (fields->n == 0 || fields->ids != 0)
+        fields->ids |= http_name_bit(id);
     fields->at[fields->n++] = (struct http_header){
         .name = name.ptr,
         .value = value.ptr,
@@ -88,6 +93,8 @@ static uint32_t drop(struct http_fields *fields, enum http_name id, struct span 
 {
     uint32_t n = 0;
 
+    if (!http_may_have(fields, http_name_bit(id)))
+        return 0;
     for (uint32_t i = 0; i < fields->n; i++) {
         struct http_header *h = &fields->at[i];
 
@@ -133,20 +140,24 @@ static bool is_protected(struct span name)
     }
 }
 
-static bool is_hop_by_hop(uint16_t id)
+#define HOP_BY_HOP                                                                             \
+    (HTTP_BIT(CONNECTION) | HTTP_BIT(KEEP_ALIVE) | HTTP_BIT(PROXY_CONNECTION) | HTTP_BIT(TE) | \
+        HTTP_BIT(TRAILER) | HTTP_BIT(UPGRADE) | HTTP_BIT(TRANSFER_ENCODING) |                  \
+        HTTP_BIT(CONTENT_LENGTH))
+
+/* What a Connection header names and what goes anyway need not be looked for. */
+static bool names_hop_by_hop(struct span name)
 {
-    switch (id) {
-    case HTTP_NAME_CONNECTION:
-    case HTTP_NAME_KEEP_ALIVE:
-    case HTTP_NAME_PROXY_CONNECTION:
-    case HTTP_NAME_TE:
-    case HTTP_NAME_TRAILER:
-    case HTTP_NAME_UPGRADE:
-    case HTTP_NAME_TRANSFER_ENCODING:
-    case HTTP_NAME_CONTENT_LENGTH:
-        return true;
-    default:
-        return false;
+    return (http_name_bit(http_name_find(name)) & HOP_BY_HOP) != 0;
+}
+
+static void drop_named(struct http_fields *fields, struct span list)
+{
+    struct span name;
+
+    while (span_next(&list, ',', &name)) {
+        if (name.len > 0 && !names_hop_by_hop(name) && !is_protected(name))
+            (void)http_drop_name(fields, name);
     }
 }
 
@@ -155,15 +166,10 @@ void http_drop_hop_by_hop(struct http_fields *fields)
     const struct http_header *connection;
     uint32_t pos = 0;
 
-    while ((connection = http_find_from(fields, HTTP_NAME_CONNECTION, &pos))) {
-        struct span list = http_header_value(connection);
-        struct span name;
-
-        while (span_next(&list, ',', &name)) {
-            if (name.len > 0 && !is_protected(name))
-                (void)http_drop_name(fields, name);
-        }
-    }
+    if (!http_may_have(fields, HOP_BY_HOP))
+        return;
+    while ((connection = http_find_from(fields, HTTP_NAME_CONNECTION, &pos)))
+        drop_named(fields, http_header_value(connection));
     for (uint32_t i = 0; i < fields->n; i++)
-        fields->at[i].dropped |= is_hop_by_hop(fields->at[i].id);
+        fields->at[i].dropped |= (http_name_bit(fields->at[i].id) & HOP_BY_HOP) != 0;
 }

@@ -72,6 +72,14 @@ enum http_name {
         HTTP_NAME_COUNT
 };
 
+/* Ids as sets. */
+_Static_assert(HTTP_NAME_COUNT <= 64, "one bit for each");
+#define HTTP_BIT(name) (UINT64_C(1) << HTTP_NAME_##name)
+static inline uint64_t http_name_bit(unsigned id)
+{
+    return UINT64_C(1) << id;
+}
+
 struct http_header {
     const char *name;  /* borrowed; as received, any case */
     const char *value; /* borrowed; without white space around */
@@ -83,6 +91,9 @@ struct http_header {
 struct http_fields {
     struct http_header *at; /* borrowed: codec's scratch, or an arena */
     uint32_t n, cap;
+    uint64_t
+        ids; /* http_name_bit() of every id in at, so that what is not there need not be searched. 0 if
+                     that is not known */
 };
 
 /* content_length of a response without body whose head said no Content-Length. */
@@ -137,6 +148,12 @@ struct http_msg {
  * Returns 0 or -ENOMEM (arena's limit). */
 int http_msg_copy(const struct http_msg *msg, struct span head, struct arena *arena,
     struct http_msg *ret_msg) MUST_CHECK;
+
+/* Whether a header of one of those ids may be there. */
+static inline bool http_may_have(const struct http_fields *fields, uint64_t ids)
+{
+    return fields->ids == 0 || (fields->ids & ids) != 0;
+}
 
 /* First header of that id that is not dropped, from index *pos on; *pos moves behind it. NULL if none. */
 const struct http_header *http_find_from(

@@ -1,14 +1,9 @@
 /* Known names, methods and phrases. */
+#include "http/names.h"
+
 #include "http/chars.h"
-#include "http/msg.h"
 
-/* Longer than any name in HTTP_NAME_LIST, so that names can be compared in words. */
-#define NAME_BYTES 32u
-#define NAME_SLOTS 256u /* a power of two, several times HTTP_NAME_COUNT */
-
-static const struct {
-    char text[NAME_BYTES];
-} names_known[HTTP_NAME_COUNT] = {
+const struct http_name_known http_names_known[HTTP_NAME_COUNT] = {
 #define NAME_KNOWN(name, text) [HTTP_NAME_##name] = {text},
     HTTP_NAME_LIST(NAME_KNOWN)
 #undef NAME_KNOWN
@@ -24,85 +19,29 @@ static const uint8_t name_lens[HTTP_NAME_COUNT] = {
 HTTP_NAME_LIST(NAME_FITS)
 #undef NAME_FITS
 
-/* Open addressing, by name_slot(): id and, above it, length; 0 where free. */
-static uint16_t name_slots[NAME_SLOTS];
-_Static_assert(HTTP_NAME_COUNT < NAME_SLOTS / 2, "name_slots must stay mostly free");
-
-static inline uint32_t name_slot(const char *name, size_t len)
-{
-    uint32_t first = (uint8_t)name[0] | 0x20u;
-    uint32_t last = (uint8_t)name[len - 1] | 0x20u;
-
-    return ((uint32_t)len * 37 + first * 11 + last * 3) % NAME_SLOTS;
-}
+uint16_t http_name_slots[NAME_SLOTS];
+_Static_assert(HTTP_NAME_COUNT < NAME_SLOTS / 2, "http_name_slots must stay mostly free");
 
 /* Runs before main, thus before any thread: a new name is one row in HTTP_NAME_LIST and nothing else. */
 __attribute__((constructor)) static void names_init(void)
 {
     for (uint32_t id = HTTP_NAME_OTHER + 1; id < HTTP_NAME_COUNT; id++) {
-        uint32_t slot = name_slot(names_known[id].text, name_lens[id]);
+        uint32_t slot = http_name_slot(http_names_known[id].text, name_lens[id]);
 
-        while (name_slots[slot] != 0)
+        while (http_name_slots[slot] != 0)
             slot = (slot + 1) % NAME_SLOTS;
-        name_slots[slot] = (uint16_t)(id | (uint32_t)name_lens[id] << 8);
+        http_name_slots[slot] = (uint16_t)(id | (uint32_t)name_lens[id] << 8);
     }
-}
-
-/* Whether 8 bytes equal those of a lower-case name but for the case of letters. Of the bytes in
- * names only letters have bit 6 set, and only there bit 5 may differ. */
-static inline bool word_eq8(const char *bytes, const char *known)
-{
-    uint64_t a, b;
-
-    memcpy(&a, bytes, sizeof(a));
-    memcpy(&b, known, sizeof(b));
-    return (a | (b & 0x4040404040404040u) >> 1) == b;
-}
-
-static inline bool word_eq4(const char *bytes, const char *known)
-{
-    uint32_t a, b;
-
-    memcpy(&a, bytes, sizeof(a));
-    memcpy(&b, known, sizeof(b));
-    return (a | (b & 0x40404040u) >> 1) == b;
-}
-
-static inline bool name_eq(const char *name, const char *known, size_t len)
-{
-    if (len >= 8) {
-        for (size_t at = 0; at + 8 < len; at += 8) {
-            if (!word_eq8(name + at, known + at))
-                return false;
-        }
-        return word_eq8(name + len - 8, known + len - 8);
-    }
-    if (len >= 4)
-        return word_eq4(name, known) && word_eq4(name + len - 4, known + len - 4);
-    for (size_t at = 0; at < len; at++) {
-        if (ascii_lower(name[at]) != known[at])
-            return false;
-    }
-    return true;
 }
 
 enum http_name http_name_find(struct span name)
 {
-    if (name.len == 0 || name.len >= NAME_BYTES)
-        return HTTP_NAME_OTHER;
-    for (uint32_t slot = name_slot(name.ptr, name.len);; slot = (slot + 1) % NAME_SLOTS) {
-        uint32_t id = name_slots[slot] & 0xff;
-
-        if (id == HTTP_NAME_OTHER)
-            return HTTP_NAME_OTHER;
-        if (name_slots[slot] >> 8 == name.len && name_eq(name.ptr, names_known[id].text, name.len))
-            return (enum http_name)id;
-    }
+    return http_name_look_up(name);
 }
 
 struct span http_name_text(enum http_name id)
 {
-    return (struct span){names_known[id].text, name_lens[id]};
+    return (struct span){http_names_known[id].text, name_lens[id]};
 }
 
 static const struct {

@@ -9,6 +9,7 @@ struct l4_socket {
     struct l4_listener *listener;
     struct acceptor acceptor; /* TCP */
     struct engine_io io;      /* UDP; fd stays valid for sending while the listener lives */
+    int fd;                   /* the plane's */
     struct addr local;        /* with port */
     bool wildcard;            /* bound to all addresses: each datagram says which one it came to */
 };

@@ -52,21 +52,29 @@ void l4_set_view(struct l4 *l4, struct snapshot_view *view)
 
 /* ---- listeners ---- */
 
-static int l4_socket_start(struct l4_listener *listener, int fd)
+static int l4_socket_start(struct l4_socket *socket)
 {
     static const uint8_t any[sizeof(((struct addr *)0)->ip)];
-    struct l4_socket *socket = base_zalloc(sizeof(*socket));
+    struct l4_listener *listener = socket->listener;
     int r;
 
-    listener->sockets[listener->n_sockets++] = socket;
-    socket->listener = listener;
-    socket->io.fd = -1;
     if (listener->udp)
-        return udp_socket_start(socket, fd);
-    r = acceptor_start(&socket->acceptor, listener->l4->engine, fd, tcp_accept, socket);
+        return udp_socket_start(socket, socket->fd);
+    r = acceptor_start(&socket->acceptor, listener->l4->engine, socket->fd, tcp_accept, socket);
     socket->local = socket->acceptor.local;
     socket->wildcard = memcmp(socket->local.ip, any, sizeof(any)) == 0;
     return r;
+}
+
+void l4_start_accepting(struct l4_listener *listener)
+{
+    for (uint32_t i = 0; i < listener->n_sockets; i++) {
+        int r = l4_socket_start(listener->sockets[i]);
+
+        if (r < 0)
+            log_line(LOG_ERROR, "listener %s: a socket cannot be watched: %s",
+                listener->conf->res.id, strerrordesc_np(-r));
+    }
 }
 
 struct l4_listener *l4_listen(struct l4 *l4, const struct listener_conf *conf, const int *fds)
@@ -84,12 +92,14 @@ struct l4_listener *l4_listen(struct l4 *l4, const struct listener_conf *conf, c
     list_init(&listener->flows);
     list_add_back(&l4->listeners, &listener->link);
     for (uint32_t i = 0; i < conf->bind.n; i++) {
-        int r = l4_socket_start(listener, fds[i]);
+        struct l4_socket *socket = base_zalloc(sizeof(*socket));
 
-        if (r < 0)
-            log_line(LOG_ERROR, "listener %s: a socket cannot be watched: %s", conf->res.id,
-                strerrordesc_np(-r));
+        socket->listener = listener;
+        socket->fd = fds[i];
+        socket->io.fd = -1;
+        listener->sockets[listener->n_sockets++] = socket;
     }
+    l4_start_accepting(listener);
     return listener;
 }
 
@@ -139,7 +149,27 @@ void l4_unlisten(struct l4_listener *listener)
 
 void l4_drain(struct l4 *l4)
 {
+    if (l4->draining)
+        return;
     l4->draining = true;
+    list_foreach (it, &l4->listeners) {
+        const struct l4_listener *listener = container_of(it, struct l4_listener, link);
+
+        if (listener->udp)
+            udp_drain(listener);
+    }
+}
+
+uint32_t l4_udp_active(const struct l4 *l4)
+{
+    uint32_t n = 0;
+
+    list_foreach (it, &l4->listeners) {
+        const struct l4_listener *listener = container_of(it, struct l4_listener, link);
+
+        n += listener->udp ? listener->n_flows : 0;
+    }
+    return n;
 }
 
 uint32_t l4_active(const struct l4 *l4)

@@ -75,6 +75,8 @@ void l4_unlisten(struct l4_listener *listener);
 /* The sockets are another process's now: stops accepting and reading, TCP flows go on; UDP flows can
  * still answer until they are exported. */
 void l4_stop_accepting(struct l4_listener *listener);
+/* Takes that back: on the sockets that it had. */
+void l4_start_accepting(struct l4_listener *listener);
 
 /* Hand-over of UDP flows: calls fn for each flow with what the next process needs, then forgets the flow without closing
  * upstream_fd, which is fn's (it may duplicate it into a message). The texts are borrowed for the call. Flows on a server
@@ -92,9 +94,11 @@ void l4_export_udp(struct l4_listener *listener,
  * local address), -ENOSPC (flows_max), other -errno (the kernel refuses to watch it). */
 int l4_import_udp(struct l4_listener *listener, const struct l4_udp_flow_state *flow) MUST_CHECK;
 
-/* The process is being replaced: open flows go on, new ones are refused. */
+/* The process ends: open flows go on, new ones are refused, and UDP flows end when they are idle for 5 s (or for their own
+ * idle time, if that is less). */
 void l4_drain(struct l4 *l4);
-/* Flows that are open. */
+/* Flows that are open: all, and those of UDP, which need their listener's socket until they end. O(listeners). */
 uint32_t l4_active(const struct l4 *l4);
+uint32_t l4_udp_active(const struct l4 *l4);
 /* Ends all flows at once: TCP by RST to both sides. */
 void l4_cut(struct l4 *l4);

@@ -107,13 +107,29 @@ static void tcp_active(struct tcp_flow *f)
     timer_renew(&f->timer, tcp_now(f) + f->idle_ns);
 }
 
+/* Bytes are to leave. Nothing delays the first ones, and many connections send no others: the option's call waits for
+ * the second. */
+static void tcp_hurry(struct tcp_side *to)
+{
+    if (to->prompt)
+        return;
+    if (to->sent) {
+        net_set_nodelay(to->conn.io.fd);
+        to->prompt = true;
+    }
+    to->sent = true;
+}
+
 /* Sends the queue of that side, n_more bytes that were gathered, and its end if shut. Returns false when some of
  * it waits or the flow has ended. */
 static bool tcp_send(struct tcp_flow *f, struct tcp_side *to, size_t n_more, bool shut)
 {
     uint64_t before = to->conn.out_bytes + n_more;
-    int r = shut ? conn_shut(tcp_env(f), &to->conn) : conn_flush(tcp_env(f), &to->conn);
+    int r;
 
+    if (before > 0 && !shut)
+        tcp_hurry(to);
+    r = shut ? conn_shut(tcp_env(f), &to->conn) : conn_flush(tcp_env(f), &to->conn);
     if (r < 0) {
         tcp_broken(f, to);
         return false;
@@ -171,7 +187,13 @@ static bool tcp_copy(struct tcp_flow *f, struct tcp_side *from, struct tcp_side 
     tcp_active(f);
     tcp_note_size(from, (size_t)n);
     conn_gather(env, &to->conn, (struct span){env->scratch, (size_t)n});
-    return tcp_send(f, to, (size_t)n, false);
+    /* An end that is known leaves in the packet of the last bytes. */
+    if (!tcp_send(f, to, (size_t)n, from->conn.end_next))
+        return false;
+    if (!tcp_has_ended(f))
+        return true;
+    tcp_end(f, REASON_NONE);
+    return false;
 }
 
 /* The pipe is empty: it goes back, so that idle flows hold none. */
@@ -188,8 +210,10 @@ static void tcp_return_pipe(struct tcp_flow *f, struct tcp_side *from, uint64_t 
 static void tcp_splice(struct tcp_flow *f, struct tcp_side *from, struct tcp_side *to)
 {
     uint64_t moved[2];
-    int r = conn_splice(tcp_env(f), &from->conn, &to->conn, from->pipe, TCP_SPLICE_BYTES, moved);
+    int r;
 
+    tcp_hurry(to);
+    r = conn_splice(tcp_env(f), &from->conn, &to->conn, from->pipe, TCP_SPLICE_BYTES, moved);
     tcp_count_read(f, from, moved[0]);
     tcp_count_sent(f, to, moved[1]);
     if (moved[0] > 0 || moved[1] > 0)
@@ -345,7 +369,7 @@ static int tcp_open_server(struct tcp_flow *f)
 {
     const struct addr *addr = &f->use.server->addr;
     int fd;
-    int r = net_connect(addr, flow_source(f->connect->group, addr->family), &fd);
+    int r = net_connect_lazy(addr, flow_source(f->connect->group, addr->family), &fd);
     int opened;
 
     if (r < 0)
@@ -487,6 +511,7 @@ void tcp_accept(void *arg, struct acceptor *acceptor, int fd, const struct addr 
         return;
     }
     f->client.conn.io.readable = false; /* the loop tells */
+    f->client.prompt = true;            /* as its listening socket is */
     f->connect = tcp_connect_new(l4, group);
     f->connect->pick.key = tcp_key(socket, group, fd, peer);
     f->view = view_ref(l4->view);

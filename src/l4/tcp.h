@@ -9,7 +9,9 @@ struct tcp_side {
     struct conn_pipe
         *pipe;       /* owned: bytes on their way to the other side; NULL while there are none */
     uint8_t n_large; /* large reads in a row; while bulk: small ones */
-    bool bulk;       /* splice */
+    bool bulk : 1;   /* splice */
+    bool sent : 1;   /* bytes went there */
+    bool prompt : 1; /* TCP_NODELAY is on */
 };
 
 /* While no server has accepted. */

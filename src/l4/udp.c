@@ -12,6 +12,8 @@
 #    define UDP_GRO 104
 #endif
 
+#define UDP_DRAIN_IDLE (5 * NSEC_PER_SEC)
+
 #define UDP_ROUNDS      4u  /* batches per turn and socket: others want to be served too */
 #define UDP_REPLIES     16u /* slots offered to one server's socket at a time */
 #define UDP_GRO_REPLIES 2u  /* at once are a train */
@@ -66,6 +68,18 @@ static void udp_on_idle(struct engine *engine, struct timer *timer)
     (void)engine;
     /* How every flow ends that nothing ended before: no reason to count. */
     udp_end(container_of(timer, struct udp_flow, timer), REASON_NONE);
+}
+
+void udp_drain(const struct l4_listener *listener)
+{
+    struct engine *engine = listener->l4->engine;
+
+    list_foreach (it, &listener->flows) {
+        struct udp_flow *f = container_of(it, struct udp_flow, link);
+
+        f->idle_ns = MIN(f->idle_ns, UDP_DRAIN_IDLE);
+        timer_set(engine, &f->timer, engine_now(engine) + f->idle_ns, udp_on_idle);
+    }
 }
 
 /* The server's machine says that nobody listens there, or the socket is of no use any more. */
@@ -164,29 +178,37 @@ static void udp_take_replies(struct udp_batch *batch, struct udp_flow *f, uint32
         udp_expect_trains(f);
 }
 
+/* Reads replies into the batch and says whether there may be more. */
+static bool udp_read_replies(struct udp_batch *batch, struct udp_flow *f, uint32_t max)
+{
+    int error = 0;
+    int n;
+
+    udp_begin_replies(batch, f);
+    max = MIN(UDP_SLOTS - batch->n_held, max);
+    n = f->gro ? udp_batch_recv(batch, f->io.fd, batch->n_held, max)
+               : udp_batch_recv_plain(batch, f->io.fd, batch->n_held, max, &error);
+    if (n > 0)
+        udp_take_replies(batch, f, (uint32_t)n);
+    else if (n != -EAGAIN)
+        error = n;
+    if (error < 0)
+        udp_failed(f, error);
+    return error == 0 && n == (int)max;
+}
+
+/* Mostly there is one reply, and to find no second one would take a call: if there is, the loop tells again. */
 static void udp_on_server_ready(struct engine *engine, struct engine_io *io)
 {
     struct udp_flow *f = container_of(io, struct udp_flow, io);
     struct udp_batch *batch = udp_l4(f)->batch;
+    uint64_t turn = engine_turns(engine);
+    uint32_t max = f->gro ? UDP_REPLIES : turn == f->told_turn + 1 ? UDP_GRO_REPLIES : 1;
 
-    for (uint32_t i = 0; i < UDP_ROUNDS && io->readable; i++) {
-        uint32_t max;
-        int n;
-
-        udp_begin_replies(batch, f);
-        max = MIN(UDP_SLOTS - batch->n_held, UDP_REPLIES);
-        n = udp_batch_recv(batch, io->fd, batch->n_held, max, false);
-        udp_note_read(engine, io, n, max);
-        if (n == -EAGAIN)
-            return;
-        if (n < 0) {
-            udp_failed(f, n);
-            return;
-        }
-        udp_take_replies(batch, f, (uint32_t)n);
-    }
-    if (io->readable)
-        engine_again(engine, io);
+    io->readable = false;
+    f->told_turn = turn;
+    for (uint32_t i = 0; i < UDP_ROUNDS && udp_read_replies(batch, f, max) && f->gro; i++)
+        max = UDP_REPLIES;
 }
 
 /* ---- beginning ---- */
@@ -202,7 +224,7 @@ static int udp_adopt(struct l4_socket *socket, const struct udp_key *key, struct
 
     memset(f, 0, sizeof(*f));
     f->io.fd = fd;
-    r = engine_watch_input(l4->engine, &f->io, udp_on_server_ready);
+    r = engine_watch_level(l4->engine, &f->io, udp_on_server_ready);
     if (r < 0) {
         slab_put(&l4->udp_flows, f);
         (void)close(fd);
@@ -358,7 +380,7 @@ static void udp_on_socket_ready(struct engine *engine, struct engine_io *io)
         int n;
 
         udp_send_replies(l4->batch); /* the slots are wanted */
-        n = udp_batch_recv(l4->batch, io->fd, 0, UDP_SLOTS, true);
+        n = udp_batch_recv(l4->batch, io->fd, 0, UDP_SLOTS);
         udp_note_read(engine, io, n, UDP_SLOTS);
         if (n > 0)
             udp_forward(socket, (uint32_t)n);

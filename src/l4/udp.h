@@ -14,6 +14,7 @@ struct udp_flow {
     struct udp_key key;
     uint32_t hash;
     nsec idle_ns;
+    uint64_t told_turn; /* of the loop: when it told of replies last */
     uint32_t serial;    /* batch that it has datagrams in */
     uint8_t batch_last; /* slot of the newest of them */
     bool gro;           /* the server sends trains: receive them so */
@@ -27,5 +28,7 @@ void udp_socket_stop(struct l4_socket *socket);
 /* Sends replies that were gathered for it. */
 void udp_socket_flush(struct l4_socket *socket);
 
+/* Nobody says that a flow has ended; while the process ends, 5 s without a datagram do. */
+void udp_drain(const struct l4_listener *listener);
 /* Ends the flow and counts the reason. */
 void udp_end(struct udp_flow *f, enum reason reason);

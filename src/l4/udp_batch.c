@@ -36,8 +36,10 @@ struct udp_batch *udp_batch_new(void)
         batch->iov[i] = (struct iovec){batch->slots + (size_t)i * UDP_SLOT_BYTES, UDP_SLOT_BYTES};
         batch->msgs[i].msg_hdr.msg_iov = &batch->iov[i];
         batch->msgs[i].msg_hdr.msg_iovlen = 1;
+        batch->msgs[i].msg_hdr.msg_name = &batch->names[i];
         batch->msgs[i].msg_hdr.msg_control = &batch->controls[i];
     }
+    batch->used = UINT64_MAX;
     return batch;
 }
 
@@ -51,17 +53,57 @@ struct udp_batch *udp_batch_free(struct udp_batch *batch)
     return NULL;
 }
 
-int udp_batch_recv(struct udp_batch *batch, int fd, uint32_t first, uint32_t max, bool named)
+_Static_assert(UDP_SLOTS == 64, "as many bits");
+
+static uint64_t udp_slot_bits(uint32_t first, uint32_t n)
 {
+    return n == 0 ? 0 : (UINT64_MAX >> (UDP_SLOTS - n)) << first;
+}
+
+int udp_batch_recv(struct udp_batch *batch, int fd, uint32_t first, uint32_t max)
+{
+    uint64_t offered;
+    int n;
+
     assert(max > 0 && first + max <= UDP_SLOTS);
-    for (uint32_t i = first; i < first + max; i++) {
+    offered = udp_slot_bits(first, max);
+    for (uint64_t bits = batch->used & offered; bits != 0; bits &= bits - 1) {
+        uint32_t i = (uint32_t)__builtin_ctzll(bits);
         struct msghdr *hdr = &batch->msgs[i].msg_hdr;
 
-        hdr->msg_name = named ? &batch->names[i] : NULL;
-        hdr->msg_namelen = named ? sizeof(batch->names[i]) : 0;
+        hdr->msg_namelen = sizeof(batch->names[i]);
         hdr->msg_controllen = sizeof(batch->controls[i]);
     }
-    return sys_recvmmsg(fd, batch->msgs + first, max);
+    batch->used &= ~offered;
+    n = sys_recvmmsg(fd, batch->msgs + first, max);
+    if (n > 0)
+        batch->used |= udp_slot_bits(first, (uint32_t)n);
+    return n;
+}
+
+int udp_batch_recv_plain(
+    struct udp_batch *batch, int fd, uint32_t first, uint32_t max, int *ret_error)
+{
+    uint32_t n = 0;
+    int error = 0;
+
+    assert(max > 0 && first + max <= UDP_SLOTS);
+    while (n < max) {
+        struct mmsghdr *msg = &batch->msgs[first + n];
+        ssize_t len = sys_recv_datagram(fd, batch->iov[first + n].iov_base, UDP_SLOT_BYTES);
+
+        if (len < 0) {
+            error = (int)len;
+            break;
+        }
+        msg->msg_len = (unsigned)len;
+        msg->msg_hdr.msg_flags = 0;
+        msg->msg_hdr.msg_controllen = 0;
+        n++;
+    }
+    batch->used |= udp_slot_bits(first, n);
+    *ret_error = error == -EAGAIN ? 0 : error;
+    return n > 0 ? (int)n : error;
 }
 
 bool udp_batch_piece(const struct udp_batch *batch, uint32_t slot, struct udp_piece *ret_piece)
@@ -324,6 +366,18 @@ static void udp_out_count(struct udp_out *out, uint32_t first, uint32_t n)
     }
 }
 
+/* Sends the trains from `at` on: how many went, or the -errno of the first. */
+static int udp_out_try(struct udp_out *out, uint32_t at)
+{
+    const struct msghdr *hdr = &out->msgs[at].msg_hdr;
+    ssize_t r;
+
+    if (at + 1 < out->n || hdr->msg_iovlen > 1 || hdr->msg_control)
+        return sys_sendmmsg(out->fd, out->msgs + at, out->n - at);
+    r = sys_send_datagram(out->fd, hdr->msg_iov, hdr->msg_name, hdr->msg_namelen);
+    return r < 0 ? (int)r : 1;
+}
+
 void udp_out_send(struct udp_out *out)
 {
     uint32_t at = 0;
@@ -331,7 +385,7 @@ void udp_out_send(struct udp_out *out)
     for (uint32_t i = 0; i < out->n; i++)
         udp_out_control(out, i, &out->msgs[i].msg_hdr, out->trains[i].n);
     while (at < out->n) {
-        int r = sys_sendmmsg(out->fd, out->msgs + at, out->n - at);
+        int r = udp_out_try(out, at);
 
         if (r > 0)
             udp_out_count(out, at, (uint32_t)r);

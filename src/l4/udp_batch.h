@@ -60,6 +60,7 @@ struct udp_batch {
     struct iovec iov[UDP_SLOTS];
     struct sockaddr_storage names[UDP_SLOTS];
     union udp_control controls[UDP_SLOTS];
+    uint64_t used;           /* slots whose headers the kernel has written to, as bits */
     uint8_t next[UDP_SLOTS]; /* the user's: the flow's next datagram, or UDP_NEXT_NONE */
     uint32_t serial;         /* the user's: number of this batch */
     uint32_t n_held;         /* slots [0, n_held) wait in replies */
@@ -72,10 +73,12 @@ struct udp_batch {
 struct udp_batch *udp_batch_new(void);
 struct udp_batch *udp_batch_free(struct udp_batch *batch);
 
-/* Receives into the slots [first, first + max). named: clients' addresses are wanted, else the socket is connected.
- * Returns how many came, or -errno. */
-int udp_batch_recv(
-    struct udp_batch *batch, int fd, uint32_t first, uint32_t max, bool named) MUST_CHECK;
+/* Receives into the slots [first, first + max). Returns how many came, or -errno. */
+int udp_batch_recv(struct udp_batch *batch, int fd, uint32_t first, uint32_t max) MUST_CHECK;
+/* The same, one datagram a call, which is the fastest way to few of them, for a socket that is connected and gives no
+ * trains. *ret_error: 0, or the -errno that came behind the n > 0. */
+int udp_batch_recv_plain(
+    struct udp_batch *batch, int fd, uint32_t first, uint32_t max, int *ret_error) MUST_CHECK;
 /* What the slot holds. False if it was cut, which cannot be forwarded. */
 bool udp_batch_piece(const struct udp_batch *batch, uint32_t slot, struct udp_piece *ret_piece);
 /* Who sent it. */

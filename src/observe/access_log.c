@@ -203,6 +203,7 @@ struct access_log *access_log_open(const struct access_log_opts *opts)
     for (unsigned i = 0; i < opts->n_workers; i++)
         ring_init(&log->slots[i].ring, opts->ring_bytes);
     text_init(&log->batch, ACCESS_BATCH_BYTES + ACCESS_LINE_MAX);
+    (void)text_make_room(&log->batch, ACCESS_BATCH_BYTES + ACCESS_LINE_MAX);
     log->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     r = log->wake_fd < 0 ? -errno : 0;
     if (r == 0)

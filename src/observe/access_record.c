@@ -57,38 +57,12 @@ size_t access_record_bytes(const struct log_record *record)
     return n;
 }
 
-/* Most texts are short: two moves that may overlap cost less than a call. */
-static inline void access_copy(char *out, const char *in, size_t n)
-{
-    uint64_t first, last;
-    uint32_t first_half, last_half;
-
-    if (n > 16) {
-        memcpy(out, in, n);
-    } else if (n >= 8) {
-        memcpy(&first, in, 8);
-        memcpy(&last, in + n - 8, 8);
-        memcpy(out, &first, 8);
-        memcpy(out + n - 8, &last, 8);
-    } else if (n >= 4) {
-        memcpy(&first_half, in, 4);
-        memcpy(&last_half, in + n - 4, 4);
-        memcpy(out, &first_half, 4);
-        memcpy(out + n - 4, &last_half, 4);
-    } else if (n > 0) {
-        out[0] = in[0];
-        out[n / 2] = in[n / 2];
-        out[n - 1] = in[n - 1];
-    }
-}
-
 static inline char *access_put_text(char *at, struct span text, uint16_t *ret_bytes)
 {
     uint16_t n = access_text_bytes(text);
 
-    access_copy(at, text.ptr, n);
     *ret_bytes = n;
-    return at + n;
+    return span_put(at, (struct span){text.ptr, n});
 }
 
 void access_record_pack(const struct log_record *record, char *out)

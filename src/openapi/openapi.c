@@ -92,6 +92,20 @@ static unsigned documented_status(const struct openapi_operation *op, const char
     return 0;
 }
 
+static bool has_secret(const struct openapi_field *field)
+{
+    for (uint32_t i = 0; i < field->n_fields; i++) {
+        if (field->fields[i].secret || has_secret(&field->fields[i]))
+            return true;
+    }
+    return false;
+}
+
+bool openapi_has_secrets(const struct openapi_operation *op)
+{
+    return has_secret(&op->in) || has_secret(&op->out);
+}
+
 unsigned openapi_error_status(const struct openapi_operation *op, const char *code)
 {
     static const struct {

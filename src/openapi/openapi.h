@@ -83,6 +83,8 @@ const struct openapi_operation *openapi_operation_find(
 /* A member of a STRUCT. Exact but for the case of the first letter (one client upper-cases it). NULL if none. */
 const struct openapi_field *openapi_field_find(
     const struct openapi_field *parent, struct span name);
+/* Whether any parameter or member of the answer is a secret. O(fields). */
+bool openapi_has_secrets(const struct openapi_operation *op);
 /* HTTP status of an error code of op: as documented there; else by the code's form: ...NotFound is 404,
  * Forbidden... is 403, InternalError 500, ServiceUnavailable 503, others 400. op may be NULL. */
 unsigned openapi_error_status(const struct openapi_operation *op, const char *code);

@@ -1,10 +1,13 @@
 #include "openapi/params.h"
 
+#include "base/wipe.h"
+
+/* A value may be a secret, which only the operation knows. */
 void params_done(struct params *params)
 {
     for (uint32_t i = 0; i < params->n; i++) {
         free(params->items[i].name);
-        free(params->items[i].value);
+        wipe_free(params->items[i].value);
     }
     free(params->items);
     *params = (struct params){0};
@@ -15,7 +18,7 @@ static int add_owned(struct params *params, struct param param)
 {
     if (params->n == PARAMS_MAX) {
         free(param.name);
-        free(param.value);
+        wipe_free(param.value);
         return -E2BIG;
     }
     /* room for 16, then doubled each time it is used up */
@@ -70,14 +73,14 @@ static int decode_part(struct span in, char **ret_text, size_t *ret_len)
             i += 2;
         }
         if (c == '\0') {
-            free(text);
+            wipe_free(text);
             return -EINVAL;
         }
         text[n++] = c;
     }
     text[n] = '\0';
     if (!text_is_utf8((struct span){text, n})) {
-        free(text);
+        wipe_free(text);
         return -EINVAL;
     }
     *ret_text = text;

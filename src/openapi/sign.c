@@ -68,7 +68,7 @@ void sign_v1_string(struct text *out, struct span method, const struct params *p
 {
     struct text query;
 
-    text_init(&query, SIZE_MAX);
+    text_init_secret(&query, SIZE_MAX);
     add_sorted(&query, params, "Signature");
     text_add(out, method);
     text_add(out, SPAN_LIT("&%2F&"));

@@ -229,6 +229,11 @@ static int bind_listener(struct plane *plane, const struct listener_conf *conf,
 
         addr.port = (uint16_t)conf->port;
         r = plane_socket_use(plane, &addr, udp, &listener->sockets[i]);
+        /* Sockets that another listener of the set in force has are left alone until the change is certain. */
+        if (r == 0 && listener->sockets[i]->users == 1) {
+            r = plane_socket_limit(plane, listener->sockets[i], conf);
+            listener->n_sockets = i + 1;
+        }
         if (r < 0) {
             (void)snprintf(name, sizeof(name), "listener/%s", conf->res.id);
             errors_add(errors, name, "bind", (struct span){ip, addr_format(&addr, ip)},
@@ -291,6 +296,30 @@ static void unuse_sockets(struct plane *plane, const struct candidate *candidate
             socket = plane_socket_find(plane, &addr, conf->protocol == PROTOCOL_UDP);
             if (socket)
                 plane_socket_drop(plane, socket);
+        }
+    }
+}
+
+static void limit_sockets(struct plane *plane, const struct change_item *items, uint32_t n_items)
+{
+    for (uint32_t i = 0; i < n_items; i++) {
+        const struct listener_conf *conf = items[i].after;
+
+        if (items[i].kind != KIND_LISTENER || !conf)
+            continue;
+        for (uint32_t b = 0; b < conf->bind.n; b++) {
+            struct addr addr = FIELD_ITEMS(conf->bind, struct addr)[b];
+            const struct plane_socket *socket;
+            int r;
+
+            if (addr.family != 6)
+                continue;
+            addr.port = (uint16_t)conf->port;
+            socket = plane_socket_find(plane, &addr, conf->protocol == PROTOCOL_UDP);
+            r = socket ? plane_socket_limit(plane, socket, conf) : 0;
+            if (r < 0)
+                log_line(LOG_ERROR, "listener %s: ipv6_clients cannot be set: %s", conf->res.id,
+                    strerrordesc_np(-r));
         }
     }
 }
@@ -370,8 +399,11 @@ static void change_send(struct plane_change *change)
     change_finish(change);
 }
 
-static void change_refuse(struct plane_change *change, const struct errors *errors)
+/* json: what is refused; its sender knows it by its version. */
+static void change_refuse(
+    struct plane_change *change, struct span json, const struct errors *errors)
 {
+    change->version = snapshot_read_version(json);
     if (change->done)
         change->done(change->arg, change->version, errors);
     change_free(change);
@@ -385,7 +417,7 @@ static void change_begin(struct plane_change *change, struct span json)
 
     errors_init(&errors, CHANGE_ERRORS_MAX);
     if (builder_prepare(plane->builder, json, change->whole, &errors, &candidate) < 0) {
-        change_refuse(change, &errors);
+        change_refuse(change, json, &errors);
         errors_done(&errors);
         return;
     }
@@ -394,7 +426,7 @@ static void change_begin(struct plane_change *change, struct span json)
     derive_rulesets(plane, candidate);
     if (bind_sockets(change, candidate, &errors) < 0) {
         builder_abandon(plane->builder, candidate);
-        change_refuse(change, &errors);
+        change_refuse(change, json, &errors);
         errors_done(&errors);
         return;
     }
@@ -405,6 +437,7 @@ static void change_begin(struct plane_change *change, struct span json)
     memcpy(change->items, candidate->items, candidate->n_items * sizeof(*change->items));
     /* Old resources stay while any view has them, and the workers' current views have them now. */
     builder_commit(plane->builder, candidate);
+    limit_sockets(plane, change->items, change->n_items);
     health_apply(plane->health, builder_current(plane->builder), change->items, change->n_items);
     change_send(change);
 }
@@ -430,13 +463,13 @@ void plane_apply_next(struct plane *plane)
         upgrade_settled(plane->upgrade);
 }
 
-static void change_refuse_ending(struct plane_change *change)
+static void change_refuse_ending(struct plane_change *change, struct span json)
 {
     struct errors errors;
 
     errors_init(&errors, 1);
     errors_add(&errors, "change", "", (struct span){0}, "this process is ending");
-    change_refuse(change, &errors);
+    change_refuse(change, json, &errors);
     errors_done(&errors);
 }
 
@@ -445,7 +478,7 @@ void plane_apply_none(struct plane *plane)
     struct plane_change *change;
 
     while ((change = change_take(plane)))
-        change_refuse_ending(change);
+        change_refuse_ending(change, (struct span){change->json, change->json_bytes});
 }
 
 void plane_apply(struct plane *plane, struct span json, bool whole, plane_done_fn done, void *arg)
@@ -457,7 +490,7 @@ void plane_apply(struct plane *plane, struct span json, bool whole, plane_done_f
     change->done = done;
     change->arg = arg;
     if (plane->draining) {
-        change_refuse_ending(change);
+        change_refuse_ending(change, json);
         return;
     }
     if (!plane->changing && !plane->held && list_empty(&plane->waiting)) {
@@ -467,52 +500,6 @@ void plane_apply(struct plane *plane, struct span json, bool whole, plane_done_f
     change->json = base_strndup(json.ptr, json.len);
     change->json_bytes = json.len;
     list_add_back(&plane->waiting, &change->link);
-}
-
-/* ---- what was given up is taken up again ---- */
-
-static void resume_listener(struct plane_change *change, struct listener_conf *conf)
-{
-    struct plane *plane = change->plane;
-    struct change_listener *listener = &change->listeners[change->n_listeners++];
-
-    change->items[change->n_items] =
-        (struct change_item){KIND_LISTENER, conf->res.slot, conf, conf};
-    listener->item = change->n_items++;
-    listener->n_sockets = conf->bind.n;
-    listener->fds = base_calloc((size_t)conf->bind.n * plane->n_workers, sizeof(int));
-    for (uint32_t i = 0; i < conf->bind.n; i++) {
-        struct addr addr = FIELD_ITEMS(conf->bind, struct addr)[i];
-        const struct plane_socket *socket;
-
-        addr.port = (uint16_t)conf->port;
-        socket = plane_socket_find(plane, &addr, conf->protocol == PROTOCOL_UDP);
-        assert(socket); /* bound for this listener, and closed only after it */
-        for (unsigned w = 0; w < plane->n_workers; w++)
-            listener->fds[w * conf->bind.n + i] = socket->fds[w];
-    }
-}
-
-/* As a change that moves every listener to the sockets that it has. */
-void plane_resume(struct plane *plane)
-{
-    const struct snapshot *snapshot = builder_current(plane->builder);
-    const struct table *listeners = &snapshot->kinds[KIND_LISTENER];
-    uint32_t n_slots = listeners->n_pages * TABLE_PAGE;
-    struct plane_change *change = base_zalloc(sizeof(*change));
-
-    assert(!plane->changing);
-    change->plane = plane;
-    change->version = snapshot->version;
-    change->items = base_calloc(n_slots + 1, sizeof(*change->items));
-    change->listeners = base_calloc(n_slots + 1, sizeof(*change->listeners));
-    for (uint32_t slot = 0; slot < n_slots; slot++) {
-        struct listener_conf *conf = table_get(listeners, slot);
-
-        if (conf)
-            resume_listener(change, conf);
-    }
-    change_send(change);
 }
 
 /* ---- anything else that every worker does ---- */

@@ -108,9 +108,12 @@ static void commands_on_applied(void *arg, uint64_t version, const struct errors
     }
     text_init(&line, COMMAND_OUTPUT_MAX);
     text_addf(&line, "{\"version\":%llu,\"ok\":%s", (unsigned long long)version,
-        errors->n > 0 ? "false," : "true");
-    if (errors->n > 0)
+        errors->n > 0 ? "false" : "true");
+    if (errors->n > 0) {
+        text_addf(&line, ",\"in_force\":%llu,",
+            (unsigned long long)builder_current(cc->plane->builder)->version);
         add_errors(&line, errors);
+    }
     text_add_char(&line, '}');
     commands_send(cc, &line);
     text_done(&line);

@@ -1,6 +1,7 @@
 /* What the process tells of itself: Prometheus text, and JSON for the control socket. */
 #include <unistd.h>
 
+#include "engine/supervised.h"
 #include "plane/plane.h"
 
 /* Walks the slots of a kind in the current snapshot. */
@@ -126,6 +127,22 @@ static void write_log(struct plane *plane, struct text *out)
         "lines dropped because the file could not be written", stats.dropped_error);
 }
 
+static void write_restarts(struct text *out)
+{
+    const struct supervised_page *page = supervised_page();
+
+    if (!page)
+        return;
+    text_add(out, SPAN_LIT("# HELP openslb_process_restarts_total processes started anew, and why\n"
+                           "# TYPE openslb_process_restarts_total counter\n"));
+    for (unsigned role = 0; role < SUPERVISED_ROLES; role++) {
+        for (unsigned reason = 0; reason < RESTART_REASONS; reason++)
+            text_addf(out, "openslb_process_restarts_total{process=\"%s\",reason=\"%s\"} %llu\n",
+                supervised_role_name(role), restart_reason_name(reason),
+                (unsigned long long)atomic_load(&page->roles[role].restarts[reason]));
+    }
+}
+
 void plane_write_metrics(struct plane *plane, struct text *out)
 {
     metrics_write_value(out, "config_version", "gauge", "version of the resource set in force",
@@ -135,6 +152,7 @@ void plane_write_metrics(struct plane *plane, struct text *out)
     metrics_write_value(out, "start_time_seconds", "gauge", "when the process started",
         (uint64_t)(plane->started_at / NSEC_PER_SEC));
     metrics_write_value(out, "workers", "gauge", "threads that carry traffic", plane->n_workers);
+    write_restarts(out);
     write_listeners(plane, out);
     write_servers(plane, out);
     write_log(plane, out);

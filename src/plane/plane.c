@@ -150,11 +150,11 @@ struct plane *plane_free(struct plane *plane)
     }
     plane->health = health_free(plane->health);
     plane_sockets_close(plane);
-    /* Views that workers gave back are messages to this engine. */
+    plane->saver = saver_free(plane->saver);
+    /* Views that workers gave back are messages to this engine, and so is what the saver had. */
     (void)!engine_turn(plane->engine, 0);
     (void)!engine_turn(plane->engine, 0);
     plane->builder = builder_free(plane->builder);
-    plane->saver = saver_free(plane->saver);
     plane->log = access_log_close(plane->log);
     map_done(&plane->sockets);
     map_done(&plane->server_states);
@@ -205,12 +205,9 @@ static void plane_on_health(void *arg, const struct health_event *event)
 static void plane_save_now(struct engine *engine, struct timer *timer)
 {
     struct plane *plane = container_of(timer, struct plane, save_timer);
-    struct text text;
 
     (void)engine;
-    text_init(&text, SIZE_MAX);
-    builder_encode(plane->builder, &text);
-    saver_put(plane->saver, &text);
+    saver_put(plane->saver, builder_current(plane->builder));
 }
 
 void plane_save(struct plane *plane)
@@ -420,7 +417,7 @@ static int plane_start_serving(struct plane *plane, int sock)
     if (r == 0 && sock >= 0)
         upgrade_serving(sock);
     if (r == 0 && plane->opts.state_path) {
-        plane->saver = saver_new(plane->opts.state_path);
+        plane->saver = saver_new(plane, plane->opts.state_path);
         plane_save(plane);
     }
     return r;
@@ -447,10 +444,29 @@ int plane_run(struct plane *plane)
 
 static void plane_look(struct engine *engine, struct timer *timer);
 
+/* What all workers have open. */
+struct open_count {
+    _Atomic uint32_t all, udp;
+};
+
 static void worker_count(struct plane_worker *w, void *arg)
 {
-    atomic_fetch_add_explicit(
-        (_Atomic uint32_t *)arg, plane_worker_active(w), memory_order_relaxed);
+    struct open_count *count = arg;
+
+    atomic_fetch_add_explicit(&count->all, plane_worker_active(w), memory_order_relaxed);
+    atomic_fetch_add_explicit(&count->udp, plane_worker_udp_active(w), memory_order_relaxed);
+}
+
+static void worker_stop_reading(struct plane_worker *w, void *arg)
+{
+    (void)arg;
+    plane_worker_stop_accepting(w);
+}
+
+static void plane_on_stopped_reading(struct plane *plane, void *arg)
+{
+    (void)arg;
+    plane_sockets_close(plane);
 }
 
 static void worker_cut(struct plane_worker *w, void *arg)
@@ -467,11 +483,18 @@ static void plane_on_cut(struct plane *plane, void *arg)
 
 static void plane_counted(struct plane *plane, void *arg)
 {
-    uint32_t n = atomic_load_explicit((_Atomic uint32_t *)arg, memory_order_relaxed);
+    const struct open_count *count = arg;
+    uint32_t n = atomic_load_explicit(&count->all, memory_order_relaxed);
+    uint32_t n_udp = atomic_load_explicit(&count->udp, memory_order_relaxed);
 
     free(arg);
     if (plane->ended)
         return;
+    /* New clients are told by the kernel that nobody is there, which a socket without reader would hide. */
+    if (n_udp == 0 && plane->reads_udp) {
+        plane->reads_udp = false;
+        plane_on_workers(plane, worker_stop_reading, plane_on_stopped_reading, NULL);
+    }
     if (n == 0)
         engine_stop(plane->engine);
     else if (engine_now(plane->engine) >= plane->drain_until) {
@@ -487,12 +510,11 @@ static void plane_look(struct engine *engine, struct timer *timer)
     struct plane *plane = container_of(timer, struct plane, drain_timer);
 
     (void)engine;
-    plane_on_workers(plane, worker_count, plane_counted, base_zalloc(sizeof(_Atomic uint32_t)));
+    plane_on_workers(plane, worker_count, plane_counted, base_zalloc(sizeof(struct open_count)));
 }
 
 static void worker_drain(struct plane_worker *w, void *arg)
 {
-    plane_worker_stop_accepting(w);
     plane_worker_drain(w, ((const struct plane *)arg)->stopping);
 }
 
@@ -500,13 +522,17 @@ static void plane_drained(struct plane *plane, void *arg)
 {
     (void)arg;
     /* A copy of a listening socket would keep a port bound that the next process gives up. */
-    plane_sockets_close(plane);
+    if (plane->reads_udp)
+        plane_sockets_close_tcp(plane);
+    else
+        plane_sockets_close(plane);
     timer_set(plane->engine, &plane->drain_timer, engine_now(plane->engine), plane_look);
 }
 
 static void plane_drain(struct plane *plane)
 {
     plane->draining = true;
+    plane->reads_udp = plane->stopping;
     plane->drain_until = engine_now(plane->engine) + plane->opts.drain_for;
     plane->commands = commands_free(plane->commands);
     plane->upgrade = upgrade_free(plane->upgrade);

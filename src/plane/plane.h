@@ -79,11 +79,13 @@ struct plane {
     nsec drain_until;
     uint64_t n_changes;
     nsec started_at;
-    bool held; /* changes wait: what the next process was told must stay true */
+    bool has_spare_sockets; /* some may have no user */
+    bool held;              /* changes wait: what the next process was told must stay true */
     bool draining;
     bool stopping;
-    bool ended;   /* being freed: workers are asked nothing any more */
-    bool started; /* workers run */
+    bool reads_udp; /* stopping: sockets of UDP listeners are open for the flows that there are */
+    bool ended;     /* being freed: workers are asked nothing any more */
+    bool started;   /* workers run */
 };
 
 /* Makes the workers, not yet running. NULL with errno. */
@@ -104,7 +106,7 @@ void plane_replaced(struct plane *plane);
 /* Reads opts.snapshot_path anew. */
 void plane_reload(struct plane *plane);
 
-/* How a change ended. errors: empty when it was applied. Called once, on the main thread. */
+/* How the change of that version ended. errors: empty when it was applied. Called once, on the main thread. */
 typedef void (*plane_done_fn)(void *arg, uint64_t version, const struct errors *errors);
 
 /* Applies a change: verified completely, then every worker takes it; done is called when all have. On
@@ -115,8 +117,6 @@ void plane_apply(struct plane *plane, struct span json, bool whole, plane_done_f
 void plane_apply_next(struct plane *plane);
 /* Refuses all that waits: this process applies nothing any more. */
 void plane_apply_none(struct plane *plane);
-/* Workers had given up their sockets to a process that never ran: they take them up again. */
-void plane_resume(struct plane *plane);
 /* For builder_on_free: gives back what was attached to a resource. */
 void plane_on_resource_free(void *arg, void *conf);
 /* Hands the applied set to the saver, if there is one, soon. */
@@ -133,6 +133,9 @@ void plane_write_status(struct plane *plane, struct text *out);   /* JSON */
 /* sockets.c. Finds or binds the sockets of an address. 0 or -errno. */
 int plane_socket_use(struct plane *plane, const struct addr *addr, bool udp,
     struct plane_socket **ret_socket) MUST_CHECK;
+/* Lets the clients in that the listener wants (ipv6_clients). 0 or -errno. */
+int plane_socket_limit(const struct plane *plane, const struct plane_socket *socket,
+    const struct listener_conf *conf) MUST_CHECK;
 /* NULL if there is none. */
 struct plane_socket *plane_socket_find(struct plane *plane, const struct addr *addr, bool udp);
 void plane_socket_drop(struct plane *plane, struct plane_socket *socket);
@@ -141,6 +144,8 @@ void plane_socket_adopt(
     struct plane *plane, const struct addr *addr, bool udp, unsigned index, int fd);
 /* Closes all: they are another process's, or nobody's. */
 void plane_sockets_close(struct plane *plane);
+/* Those that connections come by; UDP flows need theirs until they end. */
+void plane_sockets_close_tcp(struct plane *plane);
 /* Closes those that no listener uses. */
 void plane_sockets_trim(struct plane *plane);
 
@@ -149,9 +154,12 @@ void plane_sockets_trim(struct plane *plane);
 void plane_worker_apply(struct plane_worker *w, struct snapshot_view *view,
     const struct change_item *items, uint32_t n_items, const int *const *fds);
 void plane_worker_stop_accepting(struct plane_worker *w);
-void plane_worker_drain(struct plane_worker *w, bool close_idle);
+void plane_worker_start_accepting(struct plane_worker *w);
+/* stopping: nobody takes over. Accepting ends, but what comes for UDP flows that are open is read on. */
+void plane_worker_drain(struct plane_worker *w, bool stopping);
 void plane_worker_cut(struct plane_worker *w);
 uint32_t plane_worker_active(const struct plane_worker *w);
+uint32_t plane_worker_udp_active(const struct plane_worker *w);
 
 /* Runs fn(w, arg) on every worker's thread and then done(plane, arg) on the main thread; only done, and at once, when
  * the plane is being freed. */
@@ -178,7 +186,9 @@ int upgrade_ready(struct plane *plane, int sock) MUST_CHECK;
 /* We serve: the old process lets go of what it gave. Returns when it has. */
 void upgrade_serving(int sock);
 
-/* save.c: writes the applied set to a file from a thread of its own; atomic and durable. */
-struct saver *saver_new(const char *path);
-struct saver *saver_free(struct saver *saver);          /* after what was given is written */
-void saver_put(struct saver *saver, struct text *text); /* takes the content over */
+/* save.c: writes the applied set to a file from a thread of its own; atomic and durable. NULL if there can be no thread. */
+struct saver *saver_new(struct plane *plane, const char *path);
+/* After what was given is written. The plane's engine must turn once more before its builder is freed. */
+struct saver *saver_free(struct saver *saver);
+/* Takes a reference, and gives it back when the set is written or a newer one came first. O(1). */
+void saver_put(struct saver *saver, struct snapshot *snapshot);

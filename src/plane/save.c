@@ -1,5 +1,9 @@
-/* Keeps the applied set on disk. Written beside its place, synced, renamed: a crash at any moment leaves the
- * old file or the new one. Only the newest text is of interest; older ones that wait are skipped. */
+/* Keeps the applied set on disk. Written beside its place, synced, renamed, and the directory synced: a crash at any
+ * moment leaves the old file or the new one. Only the newest set is of interest; older ones that wait are skipped.
+ *
+ * The thread encodes too, from a snapshot that it holds a reference to: that costs the main thread nothing, however large the
+ * set is, and no more memory than one part of the file. What it held goes back to the main thread, which counts.
+ */
 #include <fcntl.h>
 #include <pthread.h>
 #include <unistd.h>
@@ -7,41 +11,80 @@
 #include "engine/sys.h"
 #include "plane/plane.h"
 
+/* A set on its way to the disk and back. */
+struct saving {
+    struct engine_msg msg;
+    struct plane *plane;
+    struct snapshot *snapshot; /* a counted reference */
+};
+
 struct saver {
-    char *path, *temp; /* owned */
+    struct plane *plane;
+    char *path, *temp, *dir; /* owned */
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    struct text next; /* under lock; len 0: nothing to do */
-    bool stopping;    /* under lock */
+    struct saving *next; /* under lock; NULL: nothing to do */
+    bool stopping;       /* under lock */
 };
 
-static int write_all(int fd, struct span s)
+/* The main thread's. */
+static void saving_free(struct saving *saving)
 {
-    while (s.len > 0) {
-        ssize_t n = sys_write(fd, s.ptr, s.len);
+    if (!saving)
+        return;
+    builder_unref(saving->plane->builder, saving->snapshot);
+    free(saving);
+}
+
+static void saving_on_main(struct engine *engine, struct engine_msg *msg)
+{
+    (void)engine;
+    saving_free(container_of(msg, struct saving, msg));
+}
+
+static int write_part(void *arg, struct span part)
+{
+    const int *fd = arg;
+
+    while (part.len > 0) {
+        ssize_t n = sys_write(*fd, part.ptr, part.len);
 
         if (n < 0)
             return (int)n;
-        s = span_from(s, (size_t)n);
+        part = span_from(part, (size_t)n);
     }
     return 0;
 }
 
-static int save_file(const struct saver *saver, struct span s)
+/* So that the new name outlives a power cut too. */
+static int sync_dir(const char *dir)
+{
+    int fd = sys_open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+    int r = 0;
+
+    if (fd < 0)
+        return fd;
+    if (fsync(fd) < 0)
+        r = -errno;
+    close(fd);
+    return r;
+}
+
+static int save_file(const struct saver *saver, const struct snapshot *snapshot)
 {
     int fd = sys_open(saver->temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     int r;
 
     if (fd < 0)
         return fd;
-    r = write_all(fd, s);
+    r = snapshot_encode(snapshot, write_part, &fd);
     if (r == 0 && fsync(fd) < 0)
         r = -errno;
     close(fd);
     if (r == 0 && rename(saver->temp, saver->path) < 0)
         r = -errno;
-    return r;
+    return r < 0 ? r : sync_dir(saver->dir);
 }
 
 static void *saver_main(void *arg)
@@ -50,44 +93,61 @@ static void *saver_main(void *arg)
 
     pthread_mutex_lock(&saver->lock);
     for (;;) {
-        struct text text;
+        struct saving *saving;
         int r;
 
-        while (saver->next.len == 0 && !saver->stopping)
+        while (!saver->next && !saver->stopping)
             pthread_cond_wait(&saver->wake, &saver->lock);
-        if (saver->next.len == 0)
+        if (!saver->next)
             break;
-        text = saver->next;
-        text_init(&saver->next, SIZE_MAX);
+        saving = TAKE(saver->next);
         pthread_mutex_unlock(&saver->lock);
-        r = save_file(saver, text_span(&text));
+        r = save_file(saver, saving->snapshot);
         if (r < 0)
             log_line(
                 LOG_ERROR, "state file %s cannot be written: %s", saver->path, strerrordesc_np(-r));
-        text_done(&text);
+        saving->msg.fn = saving_on_main;
+        engine_post(saving->plane->engine, &saving->msg);
         pthread_mutex_lock(&saver->lock);
     }
     pthread_mutex_unlock(&saver->lock);
     return NULL;
 }
 
-struct saver *saver_new(const char *path)
+static char *dir_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    if (!slash)
+        return base_strdup(".");
+    return base_strndup(path, MAX((size_t)(slash - path), (size_t)1));
+}
+
+static struct saver *saver_destroy(struct saver *saver)
+{
+    pthread_mutex_destroy(&saver->lock);
+    pthread_cond_destroy(&saver->wake);
+    free(saver->path);
+    free(saver->temp);
+    free(saver->dir);
+    free(saver);
+    return NULL;
+}
+
+struct saver *saver_new(struct plane *plane, const char *path)
 {
     struct saver *saver = base_zalloc(sizeof(*saver));
     size_t n = strlen(path);
 
+    saver->plane = plane;
     saver->path = base_strdup(path);
     saver->temp = base_alloc(n + 5);
     (void)snprintf(saver->temp, n + 5, "%s.new", path);
-    text_init(&saver->next, SIZE_MAX);
+    saver->dir = dir_of(path);
     pthread_mutex_init(&saver->lock, NULL);
     pthread_cond_init(&saver->wake, NULL);
-    if (pthread_create(&saver->thread, NULL, saver_main, saver) != 0) {
-        free(saver->path);
-        free(saver->temp);
-        free(saver);
-        return NULL;
-    }
+    if (pthread_create(&saver->thread, NULL, saver_main, saver) != 0)
+        return saver_destroy(saver);
     return saver;
 }
 
@@ -100,21 +160,20 @@ struct saver *saver_free(struct saver *saver)
     pthread_cond_signal(&saver->wake);
     pthread_mutex_unlock(&saver->lock);
     pthread_join(saver->thread, NULL);
-    pthread_mutex_destroy(&saver->lock);
-    pthread_cond_destroy(&saver->wake);
-    text_done(&saver->next);
-    free(saver->path);
-    free(saver->temp);
-    free(saver);
-    return NULL;
+    return saver_destroy(saver);
 }
 
-void saver_put(struct saver *saver, struct text *text)
+void saver_put(struct saver *saver, struct snapshot *snapshot)
 {
+    struct saving *saving = base_zalloc(sizeof(*saving));
+    struct saving *skipped;
+
+    saving->plane = saver->plane;
+    saving->snapshot = snapshot_ref(snapshot);
     pthread_mutex_lock(&saver->lock);
-    text_done(&saver->next);
-    saver->next = *text;
-    text_init(text, SIZE_MAX);
+    skipped = saver->next;
+    saver->next = saving;
     pthread_cond_signal(&saver->wake);
     pthread_mutex_unlock(&saver->lock);
+    saving_free(skipped);
 }

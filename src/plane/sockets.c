@@ -43,6 +43,12 @@ static void socket_free(struct plane *plane, struct plane_socket *socket)
     free(socket);
 }
 
+/* The kernel looks for IPv6 addresses on the interfaces only; those that a local route covers are as good. */
+static bool socket_needs_freebind(const struct addr *addr)
+{
+    return addr->family == 6 && net_is_local(addr) > 0;
+}
+
 /* Our sockets allow others to share their port, and so may those of another program of the same user, which would
  * take part of the connections: 0 when nobody has the address, else -errno. */
 static int socket_probe(const struct addr *addr, bool udp)
@@ -56,6 +62,9 @@ static int socket_probe(const struct addr *addr, bool udp)
     if (fd < 0)
         return fd;
     if (addr->family == 6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0)
+        r = -errno;
+    if (r == 0 && socket_needs_freebind(addr) &&
+        setsockopt(fd, IPPROTO_IPV6, IPV6_FREEBIND, &on, sizeof(on)) < 0)
         r = -errno;
     /* TCP: connections that a listener of old has left behind do not count. */
     if (r == 0 && !udp && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
@@ -89,6 +98,8 @@ static int socket_bind(struct plane *plane, struct plane_socket *socket)
 
     if (socket->udp)
         opts.receive_bytes = 4 << 20;
+    if (socket->fds[plane->n_workers - 1] < 0)
+        opts.freebind = socket_needs_freebind(&socket->addr);
     for (unsigned i = 0; i < plane->n_workers; i++) {
         int r = socket->fds[i] >= 0 ? 0 : net_listen(&socket->addr, &opts, &socket->fds[i]);
 
@@ -126,11 +137,27 @@ int plane_socket_use(
     return 0;
 }
 
+int plane_socket_limit(
+    const struct plane *plane, const struct plane_socket *socket, const struct listener_conf *conf)
+{
+    int r = 0;
+
+    if (socket->addr.family != 6)
+        return 0;
+    for (unsigned i = 0; i < plane->n_workers && r == 0; i++) {
+        if (conf->ipv6_clients.family != 0)
+            r = net_limit_clients6(socket->fds[i], &conf->ipv6_clients, conf->ipv6_clients_bits);
+        else
+            r = net_unlimit_clients6(socket->fds[i]);
+    }
+    return r;
+}
+
 void plane_socket_drop(struct plane *plane, struct plane_socket *socket)
 {
-    (void)plane;
     assert(socket->users > 0);
-    socket->users--;
+    if (--socket->users == 0)
+        plane->has_spare_sockets = true;
 }
 
 void plane_socket_adopt(
@@ -140,6 +167,7 @@ void plane_socket_adopt(
 
     if (!socket)
         socket = socket_add(plane, addr, udp);
+    plane->has_spare_sockets = true;
     /* A process with fewer workers cannot keep all sockets: what the kernel has queued on the rest would be lost, so
      * the caller refuses that before. */
     if (index < plane->n_workers && socket->fds[index] < 0)
@@ -154,6 +182,10 @@ void plane_sockets_trim(struct plane *plane)
     struct span key;
     uint32_t pos = 0;
 
+    /* Mostly there are none, and there may be very many sockets to look at. */
+    if (!plane->has_spare_sockets)
+        return;
+    plane->has_spare_sockets = false;
     while ((socket = map_next(&plane->sockets, &pos, &key))) {
         if (socket->users == 0)
             socket_free(plane, socket);
@@ -168,4 +200,16 @@ void plane_sockets_close(struct plane *plane)
 
     while ((socket = map_next(&plane->sockets, &pos, &key)))
         socket_free(plane, socket);
+}
+
+void plane_sockets_close_tcp(struct plane *plane)
+{
+    struct plane_socket *socket;
+    struct span key;
+    uint32_t pos = 0;
+
+    while ((socket = map_next(&plane->sockets, &pos, &key))) {
+        if (!socket->udp)
+            socket_free(plane, socket);
+    }
 }

@@ -65,7 +65,14 @@ static void upgrade_drop_peer(struct upgrade *upgrade)
     upgrade->peer.fd = -1;
 }
 
-/* The peer is gone or of no use: this process goes on as if it had never come. */
+static void worker_take_up(struct plane_worker *w, void *arg)
+{
+    (void)arg;
+    plane_worker_start_accepting(w);
+}
+
+/* The peer is gone or of no use: this process goes on as if it had never come. Clients that were accepted before have been
+ * here all the time and notice nothing. */
 static void upgrade_give_up(struct upgrade *upgrade, int r)
 {
     struct plane *plane = upgrade->plane;
@@ -74,10 +81,12 @@ static void upgrade_give_up(struct upgrade *upgrade, int r)
     log_line(LOG_WARNING, "hand-over: failed: %s; going on", strerrordesc_np(-r));
     upgrade_drop_peer(upgrade);
     plane->held = false;
-    if (given && plane->opts.state_path)
-        plane->saver = saver_new(plane->opts.state_path);
-    if (given)
-        plane_resume(plane);
+    if (given) {
+        plane_on_workers(plane, worker_take_up, NULL, NULL);
+        if (plane->opts.state_path)
+            plane->saver = saver_new(plane, plane->opts.state_path);
+        plane_save(plane);
+    }
     plane_apply_next(plane);
 }
 

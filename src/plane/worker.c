@@ -88,9 +88,27 @@ void plane_worker_stop_accepting(struct plane_worker *w)
     }
 }
 
-void plane_worker_drain(struct plane_worker *w, bool close_idle)
+void plane_worker_start_accepting(struct plane_worker *w)
 {
-    proxy_drain(w->proxy, close_idle);
+    for (uint32_t i = 0; i < w->n_listeners; i++) {
+        if (w->listeners[i].http)
+            proxy_start_accepting(w->listeners[i].http);
+        if (w->listeners[i].l4)
+            l4_start_accepting(w->listeners[i].l4);
+    }
+}
+
+void plane_worker_drain(struct plane_worker *w, bool stopping)
+{
+    for (uint32_t i = 0; i < w->n_listeners; i++) {
+        struct plane_listener *listener = &w->listeners[i];
+
+        if (listener->http)
+            proxy_stop_accepting(listener->http);
+        if (listener->l4 && !(stopping && listener->l4->udp))
+            l4_stop_accepting(listener->l4);
+    }
+    proxy_drain(w->proxy, stopping);
     l4_drain(w->l4);
 }
 
@@ -103,4 +121,9 @@ void plane_worker_cut(struct plane_worker *w)
 uint32_t plane_worker_active(const struct plane_worker *w)
 {
     return proxy_active(w->proxy) + l4_active(w->l4);
+}
+
+uint32_t plane_worker_udp_active(const struct plane_worker *w)
+{
+    return l4_udp_active(w->l4);
 }

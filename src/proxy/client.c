@@ -9,7 +9,7 @@
 static const struct stream_ops client_ops;
 
 static void client_pump(struct client *c);
-static void client_refuse(struct client *c, uint16_t status, enum reason reason);
+COLD static void client_refuse(struct client *c, uint16_t status, enum reason reason);
 
 static nsec client_now(const struct client *c)
 {
@@ -56,7 +56,7 @@ static void client_close(struct client *c)
 }
 
 /* The connection is of no use any more: the exchange in progress, if any, hears why. */
-static void client_gone(struct client *c, enum reason reason)
+COLD static void client_gone(struct client *c, enum reason reason)
 {
     struct exchange *x = c->stream.exchange;
 
@@ -123,7 +123,7 @@ static void client_on_timer(struct engine *engine, struct timer *timer)
 
 /* ---- the end of a connection ---- */
 
-static void client_linger(struct client *c)
+COLD static void client_linger(struct client *c)
 {
     int r = conn_shut(client_env(c), &c->conn);
 
@@ -161,7 +161,7 @@ static void client_finish(struct client *c)
         client_deadline_in(c, c->send_timeout_ms);
 }
 
-static void client_read_away(struct client *c)
+COLD static void client_read_away(struct client *c)
 {
     struct conn_env *env = client_env(c);
 
@@ -267,8 +267,7 @@ static bool client_takes_input(const struct client *c)
 /* One event of the codec. Returns false when nothing more can be done with the input now. */
 static bool client_step(struct client *c, struct span *in)
 {
-    struct http_msg msg = {
-        .fields.at = c->listener->proxy->fields, .fields.cap = PROXY_HEADERS_MAX};
+    struct http_msg msg; /* large, and written by the codec: not zeroed in vain */
     struct h1_step step;
     struct span before = *in;
     struct exchange *x = c->stream.exchange;
@@ -279,20 +278,14 @@ static bool client_step(struct client *c, struct span *in)
             exchange_on_client_bytes(x, before);
         return false;
     }
+    msg.fields = (struct http_fields){.at = c->listener->proxy->fields, .cap = PROXY_HEADERS_MAX};
     h1_read(&c->reader, *in, &msg, &step);
     *in = span_from(*in, step.used);
     switch (step.event) {
-    case H1_HEAD: {
-        bool done =
-            msg.body == HTTP_BODY_NONE || (msg.body == HTTP_BODY_LENGTH && msg.content_length == 0);
-        struct http_msg end = {0};
-        struct h1_step last;
-
-        if (done)
-            h1_read(&c->reader, (struct span){0}, &end, &last);
-        client_begin_exchange(c, &msg, (struct span){before.ptr, step.used}, done);
+    case H1_HEAD:
+        client_begin_exchange(
+            c, &msg, (struct span){before.ptr, step.used}, h1_try_end(&c->reader));
         return true;
-    }
     case H1_BODY:
         exchange_on_request_body(x, step.body);
         client_deadline_body(c);
@@ -333,7 +326,7 @@ static bool client_keep(struct client *c, struct span rest, bool in_chunk)
     return true;
 }
 
-static void client_out_of_memory(struct client *c)
+COLD static void client_out_of_memory(struct client *c)
 {
     if (c->stream.exchange)
         exchange_on_request_failed(c->stream.exchange, 503, REASON_OUT_OF_MEMORY);
@@ -393,7 +386,7 @@ static char *client_room(struct client *c, size_t *ret_n)
     return in->data + in->end;
 }
 
-static void client_on_eof(struct client *c)
+COLD static void client_on_eof(struct client *c)
 {
     struct exchange *x = c->stream.exchange;
 

@@ -104,14 +104,15 @@ static void exchange_leave_server(
     x->head_sent = false;
 }
 
-static enum exchange_step exchange_fail(struct exchange *x, uint16_t status, enum reason reason)
+COLD static enum exchange_step exchange_fail(
+    struct exchange *x, uint16_t status, enum reason reason)
 {
     x->answer_status = status;
     x->reason = reason;
     return STEP_ANSWER;
 }
 
-static uint16_t status_of_failure(enum reason reason)
+COLD static uint16_t status_of_failure(enum reason reason)
 {
     switch (reason) {
     case REASON_CONNECT_TIMEOUT:
@@ -146,7 +147,7 @@ static bool exchange_may_retry(const struct exchange *x, enum reason reason)
 }
 
 /* The current try failed before anything of its response was passed on. */
-static enum exchange_step exchange_try_failed(struct exchange *x, enum reason reason)
+COLD static enum exchange_step exchange_try_failed(struct exchange *x, enum reason reason)
 {
     bool stale = x->up && x->up->reused && !x->up->answered && x->head_sent &&
                  (reason == REASON_SERVER_CLOSED || reason == REASON_SERVER_RESET);
@@ -209,7 +210,7 @@ static enum exchange_step step_decide(struct exchange *x)
     return STEP_PICK;
 }
 
-static void exchange_cut_use(struct server_use *use, enum reason reason);
+COLD static void exchange_cut_use(struct server_use *use, enum reason reason);
 
 static enum exchange_step step_pick(struct exchange *x)
 {
@@ -236,7 +237,7 @@ static enum exchange_step step_pick(struct exchange *x)
     return STEP_CONNECT;
 }
 
-static enum reason reason_of_connect(int r)
+COLD static enum reason reason_of_connect(int r)
 {
     if (r == -EMFILE || r == -ENFILE)
         return REASON_OUT_OF_FILES;
@@ -275,7 +276,7 @@ static void exchange_touch(struct exchange *x)
 }
 
 /* The client waits for leave to send its body (RFC 9110 section 10.1.1). The server is there: give it. */
-static void exchange_send_continue(struct exchange *x)
+COLD static void exchange_send_continue(struct exchange *x)
 {
     struct http_header field;
     struct http_msg msg = {.status = 100, .version = HTTP_VERSION_1_1};
@@ -471,7 +472,7 @@ void exchange_on_client_gone(struct exchange *x, enum reason reason)
 }
 
 /* The client's connection does not take the response. */
-static void exchange_down_broken(struct exchange *x, int error)
+COLD static void exchange_down_broken(struct exchange *x, int error)
 {
     x->reason = error == -ENOMEM ? REASON_OUT_OF_MEMORY : REASON_CLIENT_CLOSED;
     x->response_done = false;

@@ -112,9 +112,9 @@ void exchange_on_request_end(struct exchange *x, const struct http_fields *trail
 /* All of one read was handed on: put it on the wire. The spans are free to go afterwards. */
 void exchange_flush_request(struct exchange *x);
 /* The request cannot be completed: malformed (status 400 ...) or too slow (408). */
-void exchange_on_request_failed(struct exchange *x, uint16_t status, enum reason reason);
+void exchange_on_request_failed(struct exchange *x, uint16_t status, enum reason reason) COLD;
 /* The client has gone or does not read. */
-void exchange_on_client_gone(struct exchange *x, enum reason reason);
+void exchange_on_client_gone(struct exchange *x, enum reason reason) COLD;
 /* All that waited for the client is with the kernel. */
 void exchange_on_client_drained(struct exchange *x);
 /* Bytes of a tunnel, and the end of one of its sides. */
@@ -133,9 +133,9 @@ void exchange_flush_response(struct exchange *x);
 void exchange_after_response(struct exchange *x);
 void exchange_on_server_drained(struct exchange *x);
 /* The connection to the server failed, ended early or said nonsense. */
-void exchange_on_server_failed(struct exchange *x, enum reason reason);
+void exchange_on_server_failed(struct exchange *x, enum reason reason) COLD;
 /* The server did nothing in its time: a failure, unless it is the client that everybody waits for. */
-void exchange_on_server_late(struct exchange *x, enum reason reason);
+void exchange_on_server_late(struct exchange *x, enum reason reason) COLD;
 void exchange_on_server_readable_raw(struct exchange *x); /* while splicing */
 
 /* exchange_answer.c: fills the arena with a response of our own for x->answer_status. */

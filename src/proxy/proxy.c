@@ -69,20 +69,28 @@ struct http_listener *proxy_listen(
     http_listener_configure(listener, conf);
     listener->n_acceptors = conf->bind.n;
     listener->acceptors = base_calloc(conf->bind.n, sizeof(struct acceptor));
-    for (uint32_t i = 0; i < conf->bind.n; i++) {
-        int r =
-            acceptor_start(&listener->acceptors[i], proxy->engine, fds[i], client_accept, listener);
-
-        if (r < 0)
-            log_line(LOG_ERROR, "listener %s: a socket cannot be watched: %s", conf->res.id,
-                strerrordesc_np(-r));
-    }
+    for (uint32_t i = 0; i < conf->bind.n; i++)
+        listener->acceptors[i].io.fd = fds[i];
+    proxy_start_accepting(listener);
     return listener;
 }
 
 void proxy_relisten(struct http_listener *listener, const struct listener_conf *conf)
 {
     http_listener_configure(listener, conf);
+}
+
+void proxy_start_accepting(struct http_listener *listener)
+{
+    for (uint32_t i = 0; i < listener->n_acceptors; i++) {
+        struct acceptor *acceptor = &listener->acceptors[i];
+        int r = acceptor_start(
+            acceptor, listener->proxy->engine, acceptor->io.fd, client_accept, listener);
+
+        if (r < 0)
+            log_line(LOG_ERROR, "listener %s: a socket cannot be watched: %s",
+                listener->conf->res.id, strerrordesc_np(-r));
+    }
 }
 
 void proxy_stop_accepting(struct http_listener *listener)

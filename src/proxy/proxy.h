@@ -63,6 +63,8 @@ void proxy_relisten(struct http_listener *listener, const struct listener_conf *
 void proxy_unlisten(struct http_listener *listener);
 
 void proxy_stop_accepting(struct http_listener *listener);
+/* Takes that back: on the sockets that it had. */
+void proxy_start_accepting(struct http_listener *listener);
 /* From now on every response is its connection's last. Idle connections stay until their time is over, because closing one
  * may cross with a request; close_idle: they are closed now all the same. */
 void proxy_drain(struct proxy *proxy, bool close_idle);

@@ -7,6 +7,9 @@
 /* A connection that was in use this short a time ago is taken for a request that cannot be repeated:
  * servers' keep-alive timeouts are longer. */
 #define SURE_TIME NSEC_PER_SEC
+/* A server that has said that it closes is let do so first, for so long: TIME-WAIT is then its, and our ports are free. */
+#define LEAVE_TIME  NSEC_PER_SEC
+#define LEAVING_MAX 1000u
 
 static const struct stream_ops upstream_ops;
 
@@ -29,8 +32,12 @@ static void upstream_close(struct upstream *u, bool reset)
     timer_stop(&u->timer);
     if (list_linked(&u->idle)) {
         list_remove(&u->idle);
-        u->server->n_idle--;
-        counter_sub(&u->server->cell->idle, 1);
+        if (u->leaves) {
+            u->server->n_leaving--;
+        } else {
+            u->server->n_idle--;
+            counter_sub(&u->server->cell->idle, 1);
+        }
     }
     u->in = chunk_unref(&proxy->env->pool, u->in);
     if (reset)
@@ -42,7 +49,7 @@ static void upstream_close(struct upstream *u, bool reset)
 }
 
 /* Tells the exchange, which lets go. */
-static void upstream_fail(struct upstream *u, enum reason reason)
+COLD static void upstream_fail(struct upstream *u, enum reason reason)
 {
     struct exchange *x = u->stream.exchange;
 
@@ -52,7 +59,7 @@ static void upstream_fail(struct upstream *u, enum reason reason)
         upstream_close(u, false);
 }
 
-static enum reason upstream_broken(const struct upstream *u)
+COLD static enum reason upstream_broken(const struct upstream *u)
 {
     return u->conn.error == -ENOMEM ? REASON_OUT_OF_MEMORY : REASON_SERVER_RESET;
 }
@@ -89,7 +96,7 @@ static bool upstream_takes_input(const struct upstream *u)
 
 static bool upstream_step(struct upstream *u, struct span *in)
 {
-    struct http_msg msg = {.fields.at = u->proxy->fields, .fields.cap = PROXY_HEADERS_MAX};
+    struct http_msg msg; /* large, and written by the codec: not zeroed in vain */
     struct exchange *x = u->stream.exchange;
     struct span before = *in;
     struct h1_step step;
@@ -100,11 +107,13 @@ static bool upstream_step(struct upstream *u, struct span *in)
             exchange_on_response_body(x, before);
         return false;
     }
+    msg.fields = (struct http_fields){.at = u->proxy->fields, .cap = PROXY_HEADERS_MAX};
     h1_read(&u->reader, *in, &msg, &step);
     *in = span_from(*in, step.used);
     switch (step.event) {
     case H1_HEAD:
         u->keep = msg.keep_alive && msg.body != HTTP_BODY_CLOSE && msg.body != HTTP_BODY_TUNNEL;
+        u->leaves = !msg.keep_alive && msg.body != HTTP_BODY_CLOSE && msg.body != HTTP_BODY_TUNNEL;
         u->tunnel = msg.body == HTTP_BODY_TUNNEL;
         exchange_on_response_head(x, &msg);
         return true;
@@ -117,7 +126,7 @@ static bool upstream_step(struct upstream *u, struct span *in)
     case H1_END:
         /* Bytes behind the response belong to nothing: the connection is not to be trusted. */
         if (in->len > 0)
-            u->keep = false;
+            u->keep = u->leaves = false;
         *in = span_from(*in, in->len);
         exchange_on_response_end(x, &msg.fields);
         return false;
@@ -193,7 +202,7 @@ static char *upstream_room(struct upstream *u, size_t *ret_n)
     return in->data + in->end;
 }
 
-static void upstream_on_eof(struct upstream *u)
+COLD static void upstream_on_eof(struct upstream *u)
 {
     struct exchange *x = u->stream.exchange;
     struct h1_step step;
@@ -303,7 +312,7 @@ static void upstream_on_connect(struct upstream *u)
 
 /* The server takes no more. It may have answered before it closed, to refuse a large body for one: that
  * is read first. */
-static void upstream_read_last(struct upstream *u)
+COLD static void upstream_read_last(struct upstream *u)
 {
     u->conn.io.readable = true;
     upstream_pump(u);
@@ -486,6 +495,14 @@ static bool upstream_is_quiet(struct upstream *u)
     return true;
 }
 
+/* Whether nothing is on its way on this connection in either direction, as far as we know. */
+static bool upstream_is_done(struct upstream *u)
+{
+    return u->conn.out_bytes == 0 && u->conn.error == 0 && !u->conn.read_eof &&
+           !u->conn.io.hung_up && !u->conn.io.failed && !u->in &&
+           (!u->conn.io.readable || upstream_is_quiet(u));
+}
+
 /* A connection with bytes behind its response would answer the next request with them. */
 static bool upstream_may_keep(struct upstream *u)
 {
@@ -496,9 +513,21 @@ static bool upstream_may_keep(struct upstream *u)
     conf = u->server->group->conf;
     return conf && conf->keepalive && u->server->n_idle < conf->keepalive_conns &&
            (conf->keepalive_requests == 0 || u->n_requests < conf->keepalive_requests) &&
-           u->conn.out_bytes == 0 && u->conn.error == 0 && !u->conn.read_eof &&
-           !u->conn.io.hung_up && !u->conn.io.failed && !u->in &&
-           (!u->conn.io.readable || upstream_is_quiet(u));
+           upstream_is_done(u);
+}
+
+static bool upstream_may_leave(struct upstream *u)
+{
+    return u->leaves && !u->server->removed && !u->proxy->draining &&
+           u->server->n_leaving < LEAVING_MAX && upstream_is_done(u);
+}
+
+/* Until the server's end comes: see upstream_on_ready. */
+static void upstream_leave(struct upstream *u)
+{
+    list_add_back(&u->server->leaving, &u->idle);
+    u->server->n_leaving++;
+    upstream_deadline(u, engine_now(u->proxy->engine) + LEAVE_TIME);
 }
 
 static void upstream_release(struct stream *s, enum stream_release how)
@@ -508,6 +537,8 @@ static void upstream_release(struct stream *s, enum stream_release how)
     s->exchange = NULL;
     if (how == STREAM_CLEAN && upstream_may_keep(u))
         upstream_keep(u);
+    else if (how == STREAM_CLEAN && upstream_may_leave(u))
+        upstream_leave(u);
     else
         upstream_close(u, how == STREAM_CUT);
 }
@@ -564,7 +595,7 @@ struct upstream *upstream_take(struct proxy *proxy, struct server *server, bool 
     counter_add(&server->cell->reuses, 1);
     u->reused = true;
     u->answered = false;
-    u->keep = false;
+    u->keep = u->leaves = false;
     return u;
 }
 
@@ -606,5 +637,7 @@ void upstream_attach(struct upstream *u, struct exchange *x)
 void upstream_close_idle(struct server *server)
 {
     list_foreach_safe (it, &server->idle)
+        upstream_close(container_of(it, struct upstream, idle), false);
+    list_foreach_safe (it, &server->leaving)
         upstream_close(container_of(it, struct upstream, idle), false);
 }

@@ -10,7 +10,7 @@ struct upstream {
     struct stream stream;
     struct proxy *proxy;
     struct server *server; /* a counted reference */
-    struct list idle;      /* in server->idle while kept */
+    struct list idle;      /* in server->idle while kept, in server->leaving before its end */
     struct h1_reader reader;
     struct chunk *in;        /* owned: part of a response head; NULL else */
     struct h1_limits limits; /* of the response in progress */
@@ -20,6 +20,7 @@ struct upstream {
     bool reused : 1;
     bool answered : 1; /* a byte of the response in progress has come */
     bool keep : 1;     /* the response in progress allows another request */
+    bool leaves : 1;   /* the response in progress says that the server closes behind it */
     bool out_chunked : 1;
     bool tunnel : 1;
     bool pumping : 1;
@@ -40,5 +41,5 @@ int upstream_open(struct proxy *proxy, struct server *server, const struct addr 
 void upstream_attach(struct upstream *u, struct exchange *x);
 /* When the server must have done what the exchange's step waits for. */
 void upstream_deadline(struct upstream *u, nsec at);
-/* Closes all kept connections of a server. */
+/* Closes all connections of a server that no exchange has. */
 void upstream_close_idle(struct server *server);

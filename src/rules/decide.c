@@ -1,6 +1,6 @@
 #include "rules/ruleset.h"
 
-static int refuse(enum reason reason, struct verdict *ret_verdict)
+COLD static int refuse(enum reason reason, struct verdict *ret_verdict)
 {
     *ret_verdict = (struct verdict){
         .kind = VERDICT_REFUSE,
@@ -174,6 +174,7 @@ int rules_decide(const struct ruleset *ruleset, const struct rules_request *requ
     r = rules_facts_init(request, arena, &facts, ret_verdict);
     if (r != 0)
         return r < 0 ? r : 0;
-    rules_walk(ruleset, &facts, search_node, &search);
+    if (ruleset->n_rules > 0)
+        rules_walk(ruleset, &facts, search_node, &search);
     return rules_act(ruleset, search.rule, request, &facts, arena, ret_verdict);
 }

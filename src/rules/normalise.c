@@ -1,11 +1,23 @@
 #include "rules/ruleset.h"
 
-/* Bytes that may stand in a path as they are received. Wider than RFC 3986, as browsers send "|" and "{";
- * '?' and '#' would end the path. */
-static bool is_path_byte(char c)
-{
-    return c > ' ' && c < 0x7f && c != '?' && c != '#';
-}
+/* What a byte does to a path as it is received. Wider than RFC 3986, as browsers send "|" and "{"; '?' and '#'
+ * would end the path. */
+enum path_byte {
+    PATH_BAD,
+    PATH_PLAIN,
+    PATH_ODD, /* looked at closely */
+};
+static const uint8_t path_bytes[256] = {
+    ['!' ... '"'] = PATH_PLAIN,
+    ['$'] = PATH_PLAIN,
+    ['%'] = PATH_ODD,
+    ['&' ... '-'] = PATH_PLAIN,
+    ['.'] = PATH_ODD,
+    ['/' ... '>'] = PATH_PLAIN,
+    ['@' ... '['] = PATH_PLAIN,
+    ['\\'] = PATH_ODD,
+    [']' ... '~'] = PATH_PLAIN,
+};
 
 enum shape {
     SHAPE_BAD,
@@ -24,7 +36,9 @@ static enum shape shape_of(struct span path)
         char c = path.ptr[i];
         int byte;
 
-        if (!is_path_byte(c))
+        if (LIKELY(path_bytes[(uint8_t)c] == PATH_PLAIN))
+            continue;
+        if (path_bytes[(uint8_t)c] == PATH_BAD)
             return SHAPE_BAD;
         if (c == '\\' || (c == '.' && path.ptr[i - 1] == '/'))
             shape = SHAPE_CHANGES;
@@ -128,19 +142,12 @@ static size_t remove_dots(char *path, size_t len)
     return n;
 }
 
-int path_normalise(struct span path, struct arena *arena, struct span *ret_path)
+/* What path_normalise does to a path that may not be normal. */
+static int path_rewrite(struct span path, struct arena *arena, struct span *ret_path)
 {
-    enum shape shape = shape_of(path);
+    char *out = arena_alloc(arena, path.len);
     struct span result;
-    char *out;
 
-    if (shape == SHAPE_BAD)
-        return -EINVAL;
-    if (shape == SHAPE_NORMAL) {
-        *ret_path = path;
-        return 0;
-    }
-    out = arena_alloc(arena, path.len);
     if (!out)
         return -ENOMEM;
     result = (struct span){out, write_escapes(path, out)};
@@ -148,6 +155,18 @@ int path_normalise(struct span path, struct arena *arena, struct span *ret_path)
     if (result.len == 0 || hides_dots(result))
         return -EINVAL;
     *ret_path = span_eq(result, path) ? path : result;
+    return 0;
+}
+
+int path_normalise(struct span path, struct arena *arena, struct span *ret_path)
+{
+    enum shape shape = shape_of(path);
+
+    if (shape == SHAPE_BAD)
+        return -EINVAL;
+    if (UNLIKELY(shape == SHAPE_CHANGES))
+        return path_rewrite(path, arena, ret_path);
+    *ret_path = path;
     return 0;
 }
 
@@ -177,7 +196,7 @@ int host_normalise(struct span authority, struct arena *arena, struct span *ret_
         host.len--;
     if (host.len == 0)
         return -EINVAL;
-    if (!has_upper(host)) {
+    if (LIKELY(!has_upper(host))) {
         *ret_host = host;
         return 0;
     }

@@ -18,7 +18,7 @@ struct serve_exchange *serve_exchange_new(struct serve_conn *c)
     x->headers = (struct http_fields){.at = x->header_room, .cap = ARRAY_LEN(x->header_room)};
     /* What goes into it is bounded by the limits of the head and by handlers. */
     arena_init(&x->arena, NULL, 0, SIZE_MAX);
-    text_init(&x->body, (size_t)c->serve->limits.body_bytes);
+    text_init_secret(&x->body, (size_t)c->serve->limits.body_bytes);
     return x;
 }
 
@@ -30,7 +30,7 @@ struct serve_exchange *serve_exchange_free(struct serve_exchange *x)
         x->conn->serve->held_bytes -= x->charged_bytes;
     text_done(&x->body);
     text_done(&x->answer);
-    arena_done(&x->arena);
+    arena_wipe(&x->arena); /* the head: a query may have secrets too */
     free(x);
     return NULL;
 }
@@ -113,16 +113,29 @@ static void serve_add_allow(struct serve_exchange *x)
     serve_add_header(x, HTTP_NAME_OTHER, SPAN_LIT("Allow"), text_span(&list));
 }
 
-void serve_fill_status(struct serve_exchange *x, unsigned status)
+static const char *serve_write_status(unsigned status, struct text *body)
 {
-    serve_begin_answer(x, status, "text/plain");
+    text_add_u64(body, status);
+    text_add_char(body, ' ');
+    text_add(body, http_status_phrase(status));
+    text_add_char(body, '\n');
+    return "text/plain";
+}
+
+void serve_fill_status(
+    struct serve_exchange *x, unsigned status, const struct serve_request *request)
+{
+    const struct serve *serve = x->conn ? x->conn->serve : NULL;
+    const char *content_type;
+
+    text_init(&x->answer, SERVE_TEXT_MAX);
+    if (serve && serve->refusal)
+        content_type = serve->refusal(serve->refusal_arg, request, status, &x->answer);
+    else
+        content_type = serve_write_status(status, &x->answer);
+    serve_begin_answer(x, status, content_type);
     if (status == 405)
         serve_add_allow(x);
-    text_init(&x->answer, SERVE_TEXT_MAX);
-    text_add_u64(&x->answer, status);
-    text_add_char(&x->answer, ' ');
-    text_add(&x->answer, http_status_phrase(status));
-    text_add_char(&x->answer, '\n');
 }
 
 /* The handler is done with x: its connection goes on with it, or nobody does. */
@@ -158,7 +171,7 @@ void serve_answer(struct serve_request *request, const struct serve_answer *answ
     if (!serve_headers_valid(answer)) {
         if (answer->body)
             text_done(answer->body);
-        serve_fill_status(x, 500);
+        serve_fill_status(x, 500, request);
         serve_give_back(x);
         return;
     }
@@ -255,7 +268,10 @@ struct serve *serve_new(struct engine *engine, const struct serve_opts *opts)
     serve->routes = opts->routes;
     serve->n_routes = opts->n_routes;
     list_init(&serve->all);
-    list_init(&serve->idle);
+    list_init(&serve->waiting);
+    serve->tls = opts->tls ? tls_context_ref(opts->tls) : NULL;
+    serve->refusal = opts->refusal;
+    serve->refusal_arg = opts->refusal_arg;
     serve_set_limits(serve, &opts->limits);
     serve->headers = base_calloc(serve->limits.n_headers, sizeof(*serve->headers));
     conn_env_init(&serve->env, engine, (size_t)serve->limits.memory_bytes, 0);
@@ -274,6 +290,7 @@ static void serve_free_last(void *arg, void *object)
 
     (void)arg;
     conn_env_done(&serve->env);
+    serve->tls = tls_context_unref(serve->tls);
     free(serve->headers);
     free(serve);
 }
@@ -289,6 +306,14 @@ struct serve *serve_free(struct serve *serve)
         serve_conn_close(list_entry(link, struct serve_conn, link), false);
     engine_defer_free(serve->engine, serve, serve_free_last, NULL);
     return NULL;
+}
+
+void serve_set_tls(struct serve *serve, struct tls_context *tls)
+{
+    assert(serve->tls && tls);
+    (void)tls_context_ref(tls);
+    serve->tls = tls_context_unref(serve->tls);
+    serve->tls = tls;
 }
 
 const struct addr *serve_addr(const struct serve *serve)

@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include "observe/log.h"
+
 #define SERVE_LINGER_NS    NSEC_PER_SEC
 #define SERVE_LINGER_BYTES ((uint64_t)4 << 20)
 #define SERVE_READ_BYTES   16384u /* behind bytes that are held already */
@@ -27,9 +29,11 @@ static void serve_set_timer(struct serve_conn *c, uint32_t ms)
 static void serve_set_state(struct serve_conn *c, enum serve_state state)
 {
     c->state = (uint8_t)state;
-    list_remove(&c->idle);
+    /* Between its first byte and its last a request does not gain on those that came before. */
+    if (state == SERVE_IDLE || !serve_reading(c))
+        list_remove(&c->waiting);
     if (state == SERVE_IDLE)
-        list_add_back(&c->serve->idle, &c->idle);
+        list_add_back(&c->serve->waiting, &c->waiting);
 }
 
 static void serve_conn_free(void *arg, void *object)
@@ -115,16 +119,18 @@ static void serve_refuse(struct serve_conn *c, unsigned status)
 {
     struct serve_exchange *x = c->exchange;
 
-    if (!x || x->handed) {
-        bool is_head = x && x->request.is_head;
-
-        serve_drop_exchange(c);
-        x = c->exchange = serve_exchange_new(c);
-        x->request.is_head = is_head;
-    }
     c->serve->stats.refused++;
     c->keep_alive = false;
-    serve_fill_status(x, status);
+    if (!x || x->handed) {
+        struct serve_exchange *own = serve_exchange_new(c);
+
+        own->request.is_head = x && x->request.is_head;
+        serve_fill_status(own, status, x ? &x->request : &own->request);
+        serve_drop_exchange(c);
+        c->exchange = own;
+    } else {
+        serve_fill_status(x, status, &x->request);
+    }
     serve_begin_send(c);
 }
 
@@ -260,7 +266,7 @@ static void serve_on_request(struct serve_conn *c)
 
     if (x->early_status != 0) {
         c->serve->stats.refused++;
-        serve_fill_status(x, x->early_status);
+        serve_fill_status(x, x->early_status, &x->request);
         serve_begin_send(c);
         return;
     }
@@ -333,7 +339,7 @@ static void serve_hold(struct serve_conn *c, struct span rest)
     if (rest.len == 0)
         return;
     /* An incomplete head, or trailers, and whole requests behind one that is being answered. */
-    text_init(
+    text_init_secret(
         &c->held, 2 * (size_t)c->serve->limits.head_bytes + CONN_SCRATCH_BYTES + SERVE_READ_BYTES);
     c->held_at = 0;
     text_add(&c->held, rest);
@@ -369,8 +375,24 @@ static ssize_t serve_read_scratch(struct serve_conn *c)
 
         if (c->state != SERVE_CLOSED)
             serve_hold(c, span_from(in, used));
+        /* What clients send to our own end points may be keys. */
+        explicit_bzero(scratch, (size_t)n);
     }
     return n;
+}
+
+/* The peer's end, or an error. */
+static void serve_on_read_end(struct serve_conn *c, int r)
+{
+    char ip[ADDR_TEXT_MAX];
+
+    if (r == -EPROTO) {
+        c->serve->stats.tls_failed++;
+        log_line(LOG_DEBUG, "TLS with %.*s failed: %s", (int)addr_format_ip(&c->peer, ip), ip,
+            tls_why(&c->conn));
+    }
+    /* The alert that tells the client why must not be overtaken by RST. */
+    serve_conn_close(c, r < 0 && r != -EPROTO);
 }
 
 /* Returns whether there may be more to do at once. */
@@ -391,7 +413,7 @@ static bool serve_receive(struct serve_conn *c)
     if (n == -EAGAIN)
         return false;
     if (n <= 0) {
-        serve_conn_close(c, n < 0);
+        serve_on_read_end(c, (int)n);
         return false;
     }
     return c->state != SERVE_CLOSED;
@@ -492,28 +514,69 @@ static void serve_on_timer(struct engine *engine, struct timer *timer)
     }
 }
 
-/* Returns false when there is no room for one more connection. */
-static bool serve_make_room(struct serve *serve)
+/* --- room ----------------------------------------------------------------------------------- */
+
+/* Whether both count as one client: a host has a whole /64 to choose its IPv6 addresses from. */
+static bool serve_same_peer(const struct addr *a, const struct addr *b)
 {
-    if (serve->stats.n_connections < serve->limits.n_connections)
-        return true;
+    return a->family == b->family && memcmp(a->ip, b->ip, a->family == 6 ? 8 : 4) == 0;
+}
+
+/* Closes the connection, of peer's if that is not NULL, that has waited longest without a whole request. Returns false
+ * if all are being answered. */
+static bool serve_evict(struct serve *serve, const struct addr *peer)
+{
     serve->stats.closed_full++;
-    if (list_empty(&serve->idle))
+    list_foreach_safe (link, &serve->waiting) {
+        struct serve_conn *c = list_entry(link, struct serve_conn, waiting);
+
+        if (peer && !serve_same_peer(&c->peer, peer))
+            continue;
+        serve_conn_close(c, false);
+        return true;
+    }
+    return false;
+}
+
+static bool serve_has_its_share(const struct serve *serve, const struct addr *peer)
+{
+    uint32_t share = MAX(serve->limits.n_connections / 2, 1u);
+    uint32_t n = 0;
+
+    if (serve->stats.n_connections < share || addr_is_loopback(peer))
         return false;
-    serve_conn_close(list_entry(serve->idle.next, struct serve_conn, idle), false);
+    list_foreach_safe (link, &serve->all)
+        n += serve_same_peer(&list_entry(link, struct serve_conn, link)->peer, peer);
+    return n >= share;
+}
+
+/* Returns false when there is no room for one more connection of peer. */
+static bool serve_make_room(struct serve *serve, const struct addr *peer)
+{
+    if (serve_has_its_share(serve, peer))
+        return serve_evict(serve, peer);
+    if (serve->stats.n_connections >= serve->limits.n_connections)
+        return serve_evict(serve, NULL);
     return true;
+}
+
+static int serve_open_socket(struct serve *serve, struct serve_conn *c, int fd)
+{
+    if (serve->tls)
+        return tls_accept(&serve->env, &c->conn, fd, serve->tls, serve_on_ready);
+    return conn_open(&serve->env, &c->conn, fd, &transport_plain, serve_on_ready);
 }
 
 void serve_conn_open(struct serve *serve, int fd, const struct addr *peer)
 {
     struct serve_conn *c;
 
-    if (!serve_make_room(serve)) {
+    if (!serve_make_room(serve, peer)) {
         (void)close(fd);
         return;
     }
     c = base_zalloc(sizeof(*c));
-    if (conn_open(&serve->env, &c->conn, fd, &transport_plain, serve_on_ready) < 0) {
+    if (serve_open_socket(serve, c, fd) < 0) {
         free(c);
         return;
     }

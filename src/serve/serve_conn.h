@@ -6,6 +6,7 @@
 #include "engine/conn.h"
 #include "http/h1/h1.h"
 #include "serve/serve.h"
+#include "tls/transport.h"
 
 enum serve_state {
     SERVE_IDLE, /* nothing of a request is here */
@@ -43,8 +44,8 @@ struct serve_exchange {
 struct serve_conn {
     struct conn conn; /* first: on_ready gets it */
     struct serve *serve;
-    struct list link; /* of all */
-    struct list idle; /* of those in SERVE_IDLE, longest first */
+    struct list link;    /* of all */
+    struct list waiting; /* of those without a whole request, longest first */
     struct timer timer;
     struct h1_reader reader;
     struct addr peer;
@@ -69,8 +70,11 @@ struct serve {
     struct h1_limits h1_limits;
     const struct serve_route *routes; /* borrowed */
     uint32_t n_routes;
+    struct tls_context *tls; /* a ref; NULL: plain */
+    serve_refusal_fn refusal;
+    void *refusal_arg;           /* borrowed */
     struct http_header *headers; /* owned: scratch of the reader */
-    struct list all, idle;
+    struct list all, waiting;
     uint64_t held_bytes; /* bodies and answers */
     struct serve_stats stats;
 };
@@ -88,5 +92,6 @@ struct serve_exchange *serve_exchange_free(struct serve_exchange *x);
 bool serve_charge(struct serve_exchange *x, size_t bytes);
 /* Finds x's route, or sets its early_status. */
 void serve_route_find(const struct serve *serve, struct serve_exchange *x);
-/* Makes the answer that a status stands for. */
-void serve_fill_status(struct serve_exchange *x, unsigned status);
+/* Makes the answer that a status stands for. request: what it is about; x's own, or that of one that a handler has. */
+void serve_fill_status(
+    struct serve_exchange *x, unsigned status, const struct serve_request *request);

@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include "base/hash.h"
+#include "control/api/certificate.h"
 #include "control/node.h"
+#include "engine/supervised.h"
 #include "slbd/options.h"
 #include "slbd/parts.h"
 
@@ -47,12 +49,12 @@ void print_errors(const struct errors *errors)
         (void)fprintf(stderr, "and %u more errors\n", errors->n_dropped);
 }
 
-static int print_help(void)
+static int print_help(enum slbd_command command)
 {
     struct text text;
 
     text_init(&text, 65536);
-    options_help(&text);
+    options_help(command, &text);
     (void)fwrite(text.ptr, 1, text.len, stdout);
     text_done(&text);
     return 0;
@@ -71,15 +73,21 @@ static int read_node(const char *path, struct node_conf *ret_node)
     return r;
 }
 
+/* And says what is wrong with the files that it names. */
 static int print_node_file(const struct node_conf *node)
 {
+    CLEANUP(tls_context_unref) struct tls_context *tls = NULL;
+    char why[API_CERTIFICATE_WHY_MAX];
     struct text text;
 
     text_init(&text, 65536);
     node_print(node, &text);
     (void)fwrite(text.ptr, 1, text.len, stdout);
     text_done(&text);
-    return 0;
+    if (api_certificate_read(node, clock_wall(), &tls, why) == 0)
+        return 0;
+    (void)fprintf(stderr, "[api] tls_certificate, tls_key: %s\n", why);
+    return 2;
 }
 
 static int run(const struct slbd_options *options)
@@ -112,12 +120,13 @@ int main(int argc, char **argv)
     if (options_parse(argc, argv, &options) < 0)
         return 2;
     if (options.command == SLBD_HELP)
-        return print_help();
+        return print_help(options.help_of);
     if (options.command == SLBD_VERSION) {
         (void)printf("slbd %s\n", SLB_VERSION);
         return 0;
     }
     hash_init();
+    supervised_open();
     log_set_level((enum log_level)options.log_level);
     return run(&options);
 }

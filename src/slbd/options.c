@@ -10,6 +10,7 @@ enum option_type { OPTION_TEXT, OPTION_NUMBER, OPTION_BYTES, OPTION_ADDR, OPTION
 #define SUPERVISE (1u << SLBD_SUPERVISE)
 #define NODE_FILE (1u << SLBD_NODE_FILE)
 #define PASSED    (DATA | SUPERVISE) /* the supervisor gives it on */
+#define ALL       (DATA | CONTROL | SUPERVISE | NODE_FILE)
 
 /* One row per option: the parser and --help read them. */
 struct option_row {
@@ -35,7 +36,9 @@ enum {
     OPT_LOG_ROTATE,
     OPT_LOG_KEEP,
     OPT_DRAIN,
+    OPT_WATCHDOG,
     OPT_VERBOSE,
+    OPT_HELP,
     OPT_COUNT
 };
 
@@ -63,8 +66,11 @@ static const struct option_row rows[OPT_COUNT] = {
         "renamed access logs kept (5)"},
     [OPT_DRAIN] = {"--drain", PASSED, OPTION_NUMBER, 0, 86400, "SECONDS",
         "how long a stopping or replaced process waits for its connections (300)"},
+    [OPT_WATCHDOG] = {"--watchdog", SUPERVISE, OPTION_NUMBER, 0, 86400, "SECONDS",
+        "a process whose loops do not turn for so long is ended and started anew (30); 0: never"},
     [OPT_VERBOSE] = {"--verbose", PASSED | CONTROL, OPTION_FLAG, 0, 0, NULL,
         "log debugging messages"},
+    [OPT_HELP] = {"--help", ALL, OPTION_FLAG, 0, 0, NULL, "print this"},
 };
 
 static int option_wrong(const char *name, const char *value, const char *rule)
@@ -163,6 +169,9 @@ static void option_set(struct slbd_options *options, unsigned i, const char *tex
     case OPT_DRAIN:
         plane->drain_for = (nsec)number * NSEC_PER_SEC;
         break;
+    case OPT_WATCHDOG:
+        options->watchdog_for = (nsec)number * NSEC_PER_SEC;
+        break;
     case OPT_VERBOSE:
     default:
         options->log_level = LOG_DEBUG;
@@ -176,7 +185,9 @@ static void options_default(struct slbd_options *options)
 
     *options = (struct slbd_options){
         .command = SLBD_SUPERVISE,
+        .help_of = SLBD_HELP,
         .log_level = LOG_NOTICE,
+        .watchdog_for = 30 * NSEC_PER_SEC,
         .plane =
             {
                 .n_workers = worker_cpus(),
@@ -222,6 +233,11 @@ static int parse_options(int argc, char **argv, struct slbd_options *options)
 
         if (!row || !(row->commands & 1u << command))
             return option_wrong(argv[at], NULL, "there is no such option of this command");
+        if (i == OPT_HELP) {
+            options->help_of = command;
+            options->command = SLBD_HELP;
+            return 0;
+        }
         if (row->type != OPTION_FLAG) {
             value = ++at < argc ? argv[at] : NULL;
             if (!value)
@@ -292,9 +308,18 @@ int options_parse(int argc, char **argv, struct slbd_options *ret_options)
     return 0;
 }
 
-static void help_options(struct text *out, enum slbd_command command, const char *name)
+static const char *command_name(enum slbd_command command)
 {
-    text_addf(out, "\nOptions of %s:\n", name);
+    for (unsigned i = 0; i < ARRAY_LEN(commands); i++) {
+        if (commands[i].command == command)
+            return commands[i].name;
+    }
+    return "";
+}
+
+static void help_options(struct text *out, enum slbd_command command)
+{
+    text_addf(out, "\nOptions of %s:\n", command_name(command));
     for (unsigned i = 0; i < OPT_COUNT; i++) {
         char left[64];
 
@@ -306,16 +331,31 @@ static void help_options(struct text *out, enum slbd_command command, const char
     }
 }
 
-void options_help(struct text *out)
+static void help_all(struct text *out)
 {
     text_add(out, SPAN_LIT("usage: slbd [COMMAND] [options]\n\n"));
     for (unsigned i = 0; i < ARRAY_LEN(commands); i++)
         text_addf(out, "  %-12s %s\n", commands[i].name, commands[i].doc);
     text_add(out, SPAN_LIT("\nWithout a command: supervise.\n"));
-    help_options(out, SLBD_SUPERVISE, "supervise");
-    help_options(out, SLBD_CONTROL, "control");
-    help_options(out, SLBD_DATA, "data");
+    help_options(out, SLBD_SUPERVISE);
+    help_options(out, SLBD_CONTROL);
+    help_options(out, SLBD_DATA);
+    help_options(out, SLBD_NODE_FILE);
     text_add(out, SPAN_LIT("\nSignals: TERM and INT stop after open requests have ended, and at "
                            "once when sent again;\nHUP: data reads the snapshot file again; USR1 "
                            "opens the access log anew.\n"));
+}
+
+void options_help(enum slbd_command command, struct text *out)
+{
+    if (command == SLBD_HELP) {
+        help_all(out);
+        return;
+    }
+    text_addf(out, "usage: slbd %s [options]\n\n", command_name(command));
+    for (unsigned i = 0; i < ARRAY_LEN(commands); i++) {
+        if (commands[i].command == command)
+            text_addf(out, "  %-12s %s\n", commands[i].name, commands[i].doc);
+    }
+    help_options(out, command);
 }

@@ -17,9 +17,11 @@ enum slbd_command {
 
 struct slbd_options {
     enum slbd_command command;
-    const char *node_path; /* NULL: defaults */
+    enum slbd_command help_of; /* SLBD_HELP: which command is asked about; SLBD_HELP: all */
+    const char *node_path;     /* NULL: defaults */
     struct plane_opts plane;
     uint32_t log_level; /* enum log_level */
+    nsec watchdog_for;  /* supervise; 0: off */
     /* supervise: what is given on to the data process; argv's texts */
     const char *passed[OPTIONS_PASSED_MAX];
     unsigned n_passed;
@@ -29,5 +31,5 @@ struct slbd_options {
  * option and the rule. */
 int options_parse(int argc, char **argv, struct slbd_options *ret_options) MUST_CHECK;
 
-/* What --help prints. */
-void options_help(struct text *out);
+/* What --help prints: of that command, or, with SLBD_HELP, of all. */
+void options_help(enum slbd_command command, struct text *out);

@@ -14,11 +14,13 @@
 #include "control/node.h"
 #include "slbd/options.h"
 #include "slbd/parts.h"
+#include "slbd/watchdog.h"
 
 #define RESTART_FIRST  (100 * NSEC_PER_MSEC)
 #define RESTART_MAX    (5 * NSEC_PER_SEC)
 #define RESTART_FORGET (10 * NSEC_PER_SEC) /* a process that lived for so long is no repeater */
 #define CONTROL_END    (5 * NSEC_PER_SEC) /* a stopping control process that takes longer is killed */
+#define ABORT_END      (10 * NSEC_PER_SEC) /* for a hung process to leave a core file */
 #define ARGS_MAX       64u
 
 struct child {
@@ -30,12 +32,21 @@ struct child {
     nsec started_at;
     nsec due_at;      /* pid 0: when it is started; NSEC_NEVER: not again */
     nsec restart_for; /* the next pause */
+    enum supervised_role role;
+    struct supervised_page *page; /* borrowed */
+    int page_fd;
+    nsec watchdog_for;
+    struct watchdog watchdog;
+    int hung_loop; /* that it is being ended for; WATCHDOG_FINE: none */
+    nsec kill_at;  /* it was told to abort and has not; NSEC_NEVER */
 };
 
 struct supervisor {
     struct child control, data;
     bool stopping;
-    nsec kill_at; /* of a stopping control process; NSEC_NEVER */
+    nsec kill_at;                 /* of a stopping control process; NSEC_NEVER */
+    struct supervised_page *page; /* lives as long as the process */
+    int page_fd;
     char state_path[300];
     char admin[ADDR_TEXT_MAX + 1];
     char workers[16];
@@ -55,10 +66,27 @@ static void child_option(struct child *child, const char *name, const char *valu
     child_arg(child, value);
 }
 
-static void control_init(struct child *child, const struct slbd_options *options)
+static void child_init(struct supervisor *supervisor, struct child *child,
+    enum supervised_role role, const struct slbd_options *options)
 {
-    *child = (struct child){.name = "control", .ends_with_us = true, .due_at = 0};
-    child_arg(child, "control");
+    *child = (struct child){
+        .name = supervised_role_name(role),
+        .role = role,
+        .ends_with_us = role == SUPERVISED_CONTROL,
+        .page = supervisor->page,
+        .page_fd = supervisor->page_fd,
+        .watchdog_for = options->watchdog_for,
+        .hung_loop = WATCHDOG_FINE,
+        .kill_at = NSEC_NEVER,
+    };
+    child_arg(child, child->name);
+}
+
+static void control_init(struct supervisor *supervisor, const struct slbd_options *options)
+{
+    struct child *child = &supervisor->control;
+
+    child_init(supervisor, child, SUPERVISED_CONTROL, options);
     if (options->node_path)
         child_option(child, "--node", options->node_path);
     if (options->log_level == LOG_DEBUG)
@@ -70,10 +98,9 @@ static void data_init(
 {
     struct child *child = &supervisor->data;
 
-    *child = (struct child){.name = "data", .due_at = 0};
+    child_init(supervisor, child, SUPERVISED_DATA, options);
     (void)snprintf(
         supervisor->state_path, sizeof(supervisor->state_path), "%s/data.json", node->state_dir);
-    child_arg(child, "data");
     child_option(child, "--run-dir", node->run_dir);
     child_option(child, "--state", supervisor->state_path);
     if (node->admin.family != 0) {
@@ -105,10 +132,12 @@ static _Noreturn void child_exec(struct child *child, pid_t supervisor)
     (void)setpgid(0, 0);
     if (child->ends_with_us && (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != supervisor))
         _exit(1);
-    /* What would end the data process by default waits until it listens to it; to be ended at once by others is right. */
+    /* What would end a process by default waits until it listens to it; to be ended at once by others is right. */
     sigemptyset(&set);
+    sigaddset(&set, SIGHUP);
     sigaddset(&set, SIGUSR1);
     (void)pthread_sigmask(SIG_SETMASK, &set, NULL);
+    supervised_pass(child->page_fd);
     /* The program that runs, also when a newer one lies in its place: both processes are of one version. */
     (void)execv("/proc/self/exe", args.plain);
     log_line(
@@ -121,6 +150,8 @@ static void child_ended(struct child *child, nsec now)
     nsec pause = child->restart_for;
 
     child->pid = 0;
+    child->hung_loop = WATCHDOG_FINE;
+    child->kill_at = NSEC_NEVER;
     if (now - child->started_at >= RESTART_FORGET)
         pause = 0;
     child->restart_for = pause == 0 ? RESTART_FIRST : MIN(pause * 2, RESTART_MAX);
@@ -129,10 +160,16 @@ static void child_ended(struct child *child, nsec now)
 
 static void child_start(struct child *child, nsec now)
 {
+    struct supervised *shared = &child->page->roles[child->role];
     pid_t self = getpid();
-    pid_t pid = fork();
+    pid_t pid;
 
+    /* Loops of the process before. */
+    atomic_store(&shared->watched, false);
+    memset(shared->loops, 0, sizeof(shared->loops));
+    watchdog_start(&child->watchdog, child->watchdog_for, now);
     child->started_at = now;
+    pid = fork();
     if (pid == 0)
         child_exec(child, self);
     if (pid < 0) {
@@ -151,7 +188,9 @@ static void tell_end(const struct child *child, int status, nsec pause)
 {
     char how[64];
 
-    if (WIFSIGNALED(status))
+    if (child->hung_loop != WATCHDOG_FINE)
+        (void)snprintf(how, sizeof(how), "hung and was ended by signal %d", WTERMSIG(status));
+    else if (WIFSIGNALED(status))
         (void)snprintf(how, sizeof(how), "was ended by signal %d", WTERMSIG(status));
     else
         (void)snprintf(how, sizeof(how), "ended with code %d", WEXITSTATUS(status));
@@ -160,6 +199,26 @@ static void tell_end(const struct child *child, int status, nsec pause)
     else
         log_line(LOG_WARNING, "%s: process %d %s; the next one starts in %lld ms", child->name,
             (int)child->pid, how, (long long)(pause / NSEC_PER_MSEC));
+}
+
+/* For those who look at the node later. */
+static void note_restart(const struct child *child, int status)
+{
+    struct supervised *shared = &child->page->roles[child->role];
+    enum restart_reason reason = RESTART_EXIT;
+    int detail = WEXITSTATUS(status);
+
+    if (child->hung_loop != WATCHDOG_FINE) {
+        reason = RESTART_HUNG;
+        detail = child->hung_loop;
+    } else if (WIFSIGNALED(status)) {
+        reason = RESTART_SIGNAL;
+        detail = WTERMSIG(status);
+    }
+    (void)atomic_fetch_add(&shared->restarts[reason], 1);
+    atomic_store(&shared->last_reason, reason);
+    atomic_store(&shared->last_detail, detail);
+    atomic_store(&shared->last_at_ms, clock_wall() / NSEC_PER_MSEC);
 }
 
 static void reap(struct supervisor *supervisor, nsec now)
@@ -178,6 +237,8 @@ static void reap(struct supervisor *supervisor, nsec now)
             child_ended(child, now);
             if (supervisor->stopping)
                 child->due_at = NSEC_NEVER;
+            else
+                note_restart(&was, status);
             tell_end(&was, status, supervisor->stopping ? NSEC_NEVER : child->due_at - now);
         }
     }
@@ -220,7 +281,9 @@ static void on_signal(struct supervisor *supervisor, int signal, nsec now)
         stop(supervisor, now);
         break;
     case SIGHUP:
-        log_line(LOG_NOTICE, "the node file is read at the start only");
+        log_line(LOG_NOTICE,
+            "control reads the API's certificate anew; the node file is read at the start only");
+        child_signal(&supervisor->control, SIGHUP);
         break;
     case SIGUSR1:
         child_signal(&supervisor->data, SIGUSR1);
@@ -230,16 +293,61 @@ static void on_signal(struct supervisor *supervisor, int signal, nsec now)
     }
 }
 
+/* --- processes that hang ------------------------------------------------------------------- */
+
+static void tell_hung(const struct child *child, int loop)
+{
+    const struct supervised_loop *shared = &child->page->roles[child->role].loops[loop];
+    struct thread_facts facts = {.state = '?'};
+    char name[32] = "main loop";
+
+    if (loop > 0)
+        (void)snprintf(name, sizeof(name), "worker %d", loop - 1);
+    (void)thread_facts_read(child->pid, atomic_load(&shared->thread), &facts);
+    log_line(LOG_ERROR,
+        "%s: process %d hangs and is ended: its %s (thread %u, state %c) has not turned for %lld s",
+        child->name, (int)child->pid, name, atomic_load(&shared->thread), facts.state,
+        (long long)(child->watchdog.deadline / NSEC_PER_SEC));
+}
+
+/* Ended as a whole, the data process too: its other workers' connections are lost, but only the thread that hangs could hand
+ * anything over, and what it carried would hang for ever. */
+static void child_watch(struct child *child, nsec now)
+{
+    int loop;
+
+    if (child->pid == 0)
+        return;
+    if (child->kill_at <= now) {
+        log_line(
+            LOG_WARNING, "%s: process %d does not end and is killed", child->name, (int)child->pid);
+        child_signal(child, SIGKILL);
+        child->kill_at = NSEC_NEVER;
+    }
+    loop = watchdog_look(
+        &child->watchdog, &child->page->roles[child->role], child->pid, now, thread_facts_read);
+    if (loop == WATCHDOG_FINE || child->hung_loop != WATCHDOG_FINE)
+        return;
+    tell_hung(child, loop);
+    child->hung_loop = loop;
+    child->kill_at = now + ABORT_END;
+    child_signal(child, SIGABRT);
+    child_signal(child, SIGCONT); /* if it was stopped, it takes the other one now */
+}
+
+static nsec child_next_at(const struct child *child)
+{
+    if (child->pid == 0)
+        return child->due_at;
+    return MIN(child->kill_at, watchdog_next_at(&child->watchdog));
+}
+
 /* When something is to be done although no signal comes. */
 static nsec next_at(const struct supervisor *supervisor)
 {
-    const struct child *control = &supervisor->control, *data = &supervisor->data;
-    nsec at = NSEC_NEVER;
+    const struct child *control = &supervisor->control;
+    nsec at = MIN(child_next_at(control), child_next_at(&supervisor->data));
 
-    if (control->pid == 0)
-        at = MIN(at, control->due_at);
-    if (data->pid == 0)
-        at = MIN(at, data->due_at);
     return supervisor->stopping && control->pid > 0 ? MIN(at, supervisor->kill_at) : at;
 }
 
@@ -255,6 +363,8 @@ static void do_due(struct supervisor *supervisor, nsec now)
         child_signal(&supervisor->control, SIGKILL);
         supervisor->kill_at = NSEC_NEVER;
     }
+    child_watch(&supervisor->data, now);
+    child_watch(&supervisor->control, now);
 }
 
 static int wait_signal(const sigset_t *set, nsec until, nsec now)
@@ -335,10 +445,17 @@ int supervise(const struct slbd_options *options, const struct node_conf *node)
         close(run_lock);
         return 1;
     }
-    control_init(&supervisor.control, options);
-    data_init(&supervisor, options, node);
-    supervise_until_stopped(&supervisor, &set);
+    supervisor.page = supervised_make(&supervisor.page_fd);
+    if (supervisor.page) {
+        atomic_store(&supervisor.page->every, options->watchdog_for / WATCHDOG_LOOKS);
+        control_init(&supervisor, options);
+        data_init(&supervisor, options, node);
+        supervise_until_stopped(&supervisor, &set);
+    } else {
+        log_line(LOG_ERROR, "there is no memory to share with the processes: %s",
+            strerrordesc_np(errno));
+    }
     close(state_lock);
     close(run_lock);
-    return 0;
+    return supervisor.page ? 0 : 1;
 }

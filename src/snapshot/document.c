@@ -207,6 +207,30 @@ static bool document_read_members(
     }
 }
 
+/* JSON forbids leading zeros; the limit is that of the numbers in resources. */
+static bool document_parse_version(struct span text, uint64_t *ret_version)
+{
+    uint64_t version;
+
+    if ((text.len > 1 && text.ptr[0] == '0') || span_parse_u64(text, &version) < 0 ||
+        version > INT64_MAX)
+        return false;
+    *ret_version = version;
+    return true;
+}
+
+uint64_t snapshot_read_version(struct span json)
+{
+    struct document document = {.json = json.ptr ? json : SPAN_LIT("")};
+    struct scan scan = {.json = document.json};
+    struct span text = {0};
+    uint64_t version = 0;
+
+    (void)document_read_members(&scan, &document, &text);
+    (void)document_parse_version(text, &version);
+    return version;
+}
+
 int document_read(struct span json, struct document *ret_document, struct errors *errors)
 {
     struct document document = {.json = json.ptr ? json : SPAN_LIT("")};
@@ -228,9 +252,7 @@ int document_read(struct span json, struct document *ret_document, struct errors
         errors_add(errors, DOCUMENT_NAME, "version", version, "is required");
         return -EINVAL;
     }
-    /* JSON forbids leading zeros; the limit is that of the numbers in resources. */
-    if ((version.len > 1 && version.ptr[0] == '0') ||
-        span_parse_u64(version, &document.version) < 0 || document.version > INT64_MAX) {
+    if (!document_parse_version(version, &document.version)) {
         errors_add(errors, DOCUMENT_NAME, "version", version,
             "must be a whole number from 0 to %lld", (long long)INT64_MAX);
         return -EINVAL;

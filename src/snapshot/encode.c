@@ -1,6 +1,8 @@
 /* From structs back to the JSON that decode reads: what equals its default is left out. */
 #include "snapshot/builder.h"
 
+#define ENCODE_PART ((size_t)64 << 10) /* what is written at once, and all that is held of it */
+
 struct encode {
     const struct snapshot *snapshot;
     struct text *out;
@@ -137,36 +139,91 @@ static int compare_id(const void *a, const void *b)
     return strcmp((*resource_a)->id, (*resource_b)->id);
 }
 
-/* One resource per line, so that files compare well. */
-static const char *encode_kind(
-    const struct encode *encode, const struct map *ids, const char *separator)
+/* All of a kind, by id, so that files compare well. *ret_sorted is the caller's. */
+static uint32_t sort_kind(const struct table *table, const struct resource ***ret_sorted)
 {
-    const struct resource **sorted = base_calloc(MAX(ids->n, 1u), sizeof(const struct resource *));
+    const struct resource **sorted;
     const struct resource *resource;
-    struct span key;
-    uint32_t pos = 0, n = 0;
+    uint32_t n = 0;
 
-    while ((resource = map_next(ids, &pos, &key)) != NULL)
+    for (uint32_t slot = 0; table_next(table, &slot); slot++)
+        n++;
+    sorted = base_calloc(MAX(n, 1u), sizeof(const struct resource *));
+    n = 0;
+    for (uint32_t slot = 0; (resource = table_next(table, &slot)); slot++)
         sorted[n++] = resource;
     qsort(sorted, n, sizeof(const struct resource *), compare_id);
-    for (uint32_t i = 0; i < n; i++) {
-        text_add(encode->out, span_of(separator));
+    *ret_sorted = sorted;
+    return n;
+}
+
+/* Where what is encoded goes when there is enough of it; write NULL: it stays in the text. */
+struct encode_sink {
+    int (*write)(void *arg, struct span part);
+    void *arg;
+};
+
+static int encode_flush(const struct encode *encode, const struct encode_sink *sink, size_t min)
+{
+    int r = 0;
+
+    if (!sink->write || encode->out->len < min)
+        return 0;
+    r = sink->write(sink->arg, text_span(encode->out));
+    text_reset(encode->out);
+    return r;
+}
+
+/* One resource per line. */
+static int encode_kind(const struct encode *encode, const struct encode_sink *sink, unsigned kind,
+    const char **separator)
+{
+    const struct resource **sorted;
+    uint32_t n = sort_kind(&encode->snapshot->kinds[kind], &sorted);
+    int r = 0;
+
+    for (uint32_t i = 0; i < n && r == 0; i++) {
+        text_add(encode->out, span_of(*separator));
         encode_resource(encode, sorted[i]);
-        separator = ",\n";
+        *separator = ",\n";
+        r = encode_flush(encode, sink, ENCODE_PART);
     }
     free(sorted);
-    return separator;
+    return r;
+}
+
+static int encode_snapshot(
+    const struct snapshot *snapshot, struct text *out, const struct encode_sink *sink)
+{
+    const struct encode encode = {snapshot, out};
+    const char *separator = "\n";
+    int r = 0;
+
+    text_addf(out, "{\"version\":%llu,\"upsert\":[", (unsigned long long)snapshot->version);
+    for (unsigned kind = 0; kind < KIND_COUNT && r == 0; kind++)
+        r = encode_kind(&encode, sink, kind, &separator);
+    text_add(out, SPAN_LIT("\n]}\n"));
+    return r < 0 ? r : encode_flush(&encode, sink, 0);
+}
+
+int snapshot_encode(
+    const struct snapshot *snapshot, int (*write)(void *arg, struct span part), void *arg)
+{
+    const struct encode_sink sink = {write, arg};
+    struct text part;
+    int r;
+
+    text_init(&part, SIZE_MAX);
+    r = encode_snapshot(snapshot, &part, &sink);
+    text_done(&part);
+    return r;
 }
 
 void builder_encode(const struct builder *builder, struct text *out)
 {
-    const struct encode encode = {builder->current, out};
-    const char *separator = "\n";
+    const struct encode_sink nowhere = {0};
 
-    text_addf(out, "{\"version\":%llu,\"upsert\":[", (unsigned long long)builder->current->version);
-    for (unsigned kind = 0; kind < KIND_COUNT; kind++)
-        separator = encode_kind(&encode, &builder->ids[kind], separator);
-    text_add(out, SPAN_LIT("\n]}\n"));
+    (void)!encode_snapshot(builder->current, out, &nowhere);
 }
 
 void builder_encode_names(const struct builder *builder, struct text *out)

@@ -91,6 +91,10 @@ static const struct field listener_fields[] = {
     UINT_FIELD(listener_conf, port, 1, 65535, 0, FIELD_REQUIRED, "local port"),
     ENUM_FIELD(listener_conf, protocol, protocol_names, 0, FIELD_REQUIRED | FIELD_FIXED,
         "what clients speak; tcp, udp and http are served"),
+    IP_FIELD(listener_conf, ipv6_clients, 0,
+        "network of the IPv6 clients; what others send to the IPv6 addresses is dropped, but for this "
+        "host itself; all clients if there is none"),
+    UINT_FIELD(listener_conf, ipv6_clients_bits, 0, 128, 0, 0, "length of the network's prefix"),
     ENUM_FIELD(listener_conf, rule_order, rule_order_names, ORDER_PRIORITY, 0,
         "priority: first match; specificity: narrowest host, then longest path"),
     LIST_FIELD(listener_conf, default_actions, action, action_fields, 1, ACTIONS_MAX,
@@ -249,6 +253,13 @@ static const char *listener_verify(const void *conf, const char **ret_field)
         *ret_field = "idle_timeout_ms";
         return "must be 0, for the protocol's default, or at least 10";
     }
+    *ret_field = "ipv6_clients";
+    if (listener->ipv6_clients.family == 4)
+        return "must be an IPv6 address";
+    *ret_field = "ipv6_clients_bits";
+    if ((listener->ipv6_clients.family == 6) != (listener->ipv6_clients_bits > 0))
+        return "must be given with ipv6_clients, and only with it";
+    *ret_field = NULL;
     if (listener->protocol == PROTOCOL_TCP || listener->protocol == PROTOCOL_UDP) {
         *ret_field = find_foreign(listener_fields, conf, http_only);
         return *ret_field ? "is for listeners of protocol http only" : NULL;

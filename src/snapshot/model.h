@@ -116,6 +116,8 @@ struct listener_conf {
     struct field_list bind; /* struct addr, port 0 */
     uint32_t port;
     uint32_t protocol;
+    struct addr ipv6_clients; /* network; family 0: clients of all IPv6 networks */
+    uint32_t ipv6_clients_bits;
     uint32_t rule_order;
     struct field_list default_actions; /* as rule_conf.actions */
     bool access_log;

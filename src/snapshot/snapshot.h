@@ -103,6 +103,9 @@ struct snapshot *builder_current(const struct builder *builder);
 int builder_prepare(struct builder *builder, struct span json, bool whole, struct errors *errors,
     struct candidate **ret_candidate) MUST_CHECK;
 
+/* The version that a change names, whatever else is wrong with it; 0 if none can be read. O(bytes). */
+uint64_t snapshot_read_version(struct span json);
+
 /* Rules of a listener as the candidate has them, unordered. *ret_rules is owned by the candidate. */
 uint32_t candidate_rules(struct builder *builder, struct candidate *candidate,
     uint32_t listener_slot, const struct rule_conf ***ret_rules);
@@ -129,6 +132,10 @@ const void *builder_find(const struct builder *builder, enum resource_kind kind,
 
 /* Writes the current set as {"version": V, "upsert": [...]}, which builder_prepare(whole) reads back to the same. */
 void builder_encode(const struct builder *builder, struct text *out);
+/* The same of any snapshot, in parts of 64 KiB or one resource. Reads only what never changes: a thread that
+ * was given a reference may do it. 0, or the first negative that write returned. */
+int snapshot_encode(const struct snapshot *snapshot, int (*write)(void *arg, struct span part),
+    void *arg) MUST_CHECK;
 /* Writes {"version": V, "names": ["kind/id", ...]}, in no order. */
 void builder_encode_names(const struct builder *builder, struct text *out);
 

@@ -85,7 +85,7 @@ def names(addr, n=20, path="/", headers=()):
     return counts
 
 
-def ask_udp(addr, data=b"ping", timeout=2.0):
+def ask_udp(addr, data=b"ping", timeout=lib.PATIENCE):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.settimeout(timeout)
         sock.sendto(data, addr)

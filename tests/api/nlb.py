@@ -67,24 +67,16 @@ def _as_server(backend):
     return backend if isinstance(backend, dict) else server(backend)
 
 
-def echo(addr, data=b"hello", seconds=5.0):
+def echo(addr, data=b"hello", seconds=lib.PATIENCE):
     """What a TCP echo gives back."""
     with socket.create_connection(addr, timeout=seconds) as sock:
         sock.sendall(data)
         return sock.recv(100)
 
 
-def ask_udp(addr, data=b"hello", seconds=5.0):
+def ask_udp(addr, data=b"hello", seconds=lib.PATIENCE):
     """The answer to one datagram from a new port."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.settimeout(seconds)
         sock.sendto(data, addr)
         return sock.recv(100)
-
-
-def refuses(addr):
-    try:
-        socket.create_connection(addr, timeout=2).close()
-    except ConnectionRefusedError:
-        return True
-    return False

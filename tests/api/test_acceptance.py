@@ -51,7 +51,7 @@ def slb(node):
     def run(*words):
         done = subprocess.run(
             [SLB_BIN, *words], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, timeout=60, check=False,
+            text=True, timeout=lib.PATIENCE, check=False,
         )  # fmt: skip
         return done.returncode, done.stdout
 
@@ -231,7 +231,7 @@ def test_an_a_record_may_name_the_fixed_address_of_an_alb(node, alb, ecs):
     alb.do("UpdateLoadBalancerAttribute", LoadBalancerId=lb, LoadBalancerName="renamed")
     node.kill_child("control")
     node.kill_child("data")
-    wait_for(lambda: lib.accepts(node.addr), "the API is back", 20)
+    node.wait_api()
     alb.wait_active(lb)
     assert alb_words.vips(alb.attributes(lb)) == alb_words.vips(mine)
     value = zone.record("www", "A")["Value"]
@@ -291,7 +291,7 @@ def with_hosts(tmp_path):
         script = 'mount --bind "$0" /etc/hosts && exec "$@"'
         done = subprocess.run(
             ["unshare", "-m", "sh", "-c", script, str(hosts), *command], stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, timeout=30, check=False,
+            capture_output=True, text=True, timeout=lib.PATIENCE, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         return done.stdout, done.stderr
@@ -308,7 +308,7 @@ def test_a_hosts_line_leads_to_the_new_alb_before_any_record_does(alb, ecs, with
     assert out.strip() == "ECS01" and eip in err
 
 
-TELNET = "import socket, sys; socket.create_connection((sys.argv[1], 80), 5); print('connected')"
+TELNET = "import socket, sys; socket.create_connection((sys.argv[1], 80), 30); print('connected')"
 
 
 @proves("DNS-26", "DNS-27", "NLBI-28")
@@ -337,7 +337,7 @@ def test_slb_tells_which_ports_and_protocols_have_listeners(alb, clb, slb, ecs):
 
     classic, address = clb.instance()
     clb.listener("tcp", classic, 80, start=False, VServerGroupId=clb.group(classic, ecs[0]))
-    assert nlb_words.refuses((address, 80))
+    assert lib.refuses((address, 80))
     status, out = slb("clb", "describe-load-balancer-listeners", "--LoadBalancerId.1", classic, "-o", "json")
     assert status == 0
     (row,) = json.loads(out)["Listeners"]
@@ -350,7 +350,7 @@ def test_slb_tells_that_no_server_is_healthy_and_why_nothing_is_forwarded(clb, s
     web = backends.nginx("ECS09")
     lb, address = clb.instance()
     clb.listener("http", lb, 80, VServerGroupId=clb.group(lb, web), HealthCheck="on", HealthCheckInterval=1,
-                 HealthCheckTimeout=1, HealthyThreshold=2, UnhealthyThreshold=2, HealthCheckURI="/")  # fmt: skip
+                 HealthCheckTimeout=20, HealthyThreshold=2, UnhealthyThreshold=2, HealthCheckURI="/")  # fmt: skip
 
     def state():
         """slb health of this server: its exit status and its row."""
@@ -359,18 +359,18 @@ def test_slb_tells_that_no_server_is_healthy_and_why_nothing_is_forwarded(clb, s
         return status, rows[0]["State"] if rows else "healthy"
 
     def curl_itself():
-        command = ["curl", "-sI", "-m", "5", f"http://{web.ip}:{web.port}/"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        command = ["curl", "-sI", "-m", "30", f"http://{web.ip}:{web.port}/"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=lib.PATIENCE, check=False)
         return done.stdout.partition("\n")[0]
 
     wait_for(lambda: state()[1] == "healthy", "the server is healthy")
     assert get((address, 80)).status == 200 and curl_itself() == "HTTP/1.1 200 OK"
     web.stop()
-    wait_for(lambda: state() == (1, "abnormal"), "slb health tells of the server", 15)
+    wait_for(lambda: state() == (1, "abnormal"), "slb health tells of the server")
     status, out = slb("status", "-o", "json")
     assert status == 1
     assert [r["Ip"] for r in json.loads(out)["UnhealthyServers"] if r["Instance"] == lb] == [web.ip]
     assert get((address, 80)).status == 502 and curl_itself() == ""
     web.start()
-    wait_for(lambda: state()[1] == "healthy", "the server is healthy again", 15)
+    wait_for(lambda: state()[1] == "healthy", "the server is healthy again")
     assert get((address, 80)).status == 200

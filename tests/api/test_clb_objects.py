@@ -5,7 +5,7 @@ import pytest
 
 import lib
 from clb import Clb, server
-from lib import proves, wait_for
+from lib import proves
 
 
 @pytest.fixture(scope="module")
@@ -395,7 +395,7 @@ def test_everything_is_there_after_a_crash(clb, node, backends):
     clb.listener("http", lb, 8080, VServerGroupId=clb.group(lb, server(one)))
 
     node.kill_child("control")
-    wait_for(lambda: lib.accepts(node.addr), "the API answers", lib.START_SECONDS)
+    node.wait_api()
     clb.wait_status("http", lb, 8080)
     assert lib.get((address, 8080)).status == 200
 

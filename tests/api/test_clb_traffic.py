@@ -5,7 +5,7 @@ import pytest
 
 import lib
 from clb import Clb, ask_udp, names, server
-from lib import get, proves, wait_for
+from lib import get, proves, refuses, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -14,19 +14,9 @@ def clb(node):
 
 
 def tcp_echo(addr, data=b"hello"):
-    with socket.create_connection(addr, timeout=5) as sock:
+    with socket.create_connection(addr, timeout=lib.PATIENCE) as sock:
         sock.sendall(data)
         return sock.recv(100)
-
-
-def refuses(addr):
-    try:
-        socket.create_connection(addr, timeout=2).close()
-    except ConnectionRefusedError:
-        return True
-    except ConnectionResetError:  # closed while we came
-        return False
-    return False
 
 
 @proves("CLBSG-01", "CLBSG-04", "CLBSG-07", "CLBSG-08", "CLB-31", "CLB-41")
@@ -140,16 +130,17 @@ def test_tcp_and_udp_listeners_carry_bytes_and_may_share_a_port(clb, backends):
 def test_health_takes_servers_out_and_is_told(clb, backends):
     one, two = backends.nginx("ECS01"), backends.nginx("ECS02")
     lb, address = clb.instance()
-    check = {"HealthCheck": "on", "HealthCheckInterval": 1, "HealthyThreshold": 2, "UnhealthyThreshold": 2}
+    check = {"HealthCheck": "on", "HealthCheckInterval": 1, "HealthCheckTimeout": 20, "HealthyThreshold": 2,
+             "UnhealthyThreshold": 2}  # fmt: skip
     clb.listener("http", lb, 8080, VServerGroupId=clb.group(lb, one, two), **check)
     keys = [(8080, b.ip, b.port) for b in (one, two)]
 
-    wait_for(lambda: clb.health(lb) == {keys[0]: "normal", keys[1]: "normal"}, "both are healthy", 10)
+    wait_for(lambda: clb.health(lb) == {keys[0]: "normal", keys[1]: "normal"}, "both are healthy")
     one.stop()
-    wait_for(lambda: clb.health(lb, ListenerPort=8080)[keys[0]] == "abnormal", "one is not", 15)
+    wait_for(lambda: clb.health(lb, ListenerPort=8080)[keys[0]] == "abnormal", "one is not")
     assert names((address, 8080), 6) == {"ECS02": 6}
     two.stop()
-    wait_for(lambda: clb.health(lb)[keys[1]] == "abnormal", "neither is", 15)
+    wait_for(lambda: clb.health(lb)[keys[1]] == "abnormal", "neither is")
     assert get((address, 8080)).status == 502
 
 
@@ -211,7 +202,7 @@ def test_access_log_is_written_while_it_is_asked_for(clb, node, backends):
 
     assert not logged("/before")
     clb.call("SetAccessLogsDownloadAttribute", LogsDownloadAttributes=log)
-    wait_for(lambda: logged("/during"), "the log is on", 10, 0.1)
+    wait_for(lambda: logged("/during"), "the log is on")
     told = clb.call("DescribeAccessLogsDownloadAttribute", LoadBalancerId=lb)["LogsDownloadAttributes"]
     assert [(r["LogProject"], r["LogStore"]) for r in told["LogsDownloadAttribute"]] == [("p1", "s1")]
     assert "/before" not in node.log_path.read_text()
@@ -265,11 +256,12 @@ def test_tcp_listener_may_check_its_servers_by_http(clb, backends):
     good, bad = backends.http(name="good"), backends.http(lambda request: lib.e2e.response(status="500 No"))
     lb, address = clb.instance()
     check = {"HealthCheckType": "http", "HealthCheckURI": "/ok", "HealthCheckDomain": "check.example",
-             "healthCheckInterval": 1, "HealthyThreshold": 2, "UnhealthyThreshold": 2}  # fmt: skip
+             "healthCheckInterval": 1, "HealthCheckConnectTimeout": 20, "HealthyThreshold": 2,
+             "UnhealthyThreshold": 2}  # fmt: skip
     clb.listener("tcp", lb, 7000, VServerGroupId=clb.group(lb, good, bad), **check)
 
     expected = {(7000, good.ip, good.port): "normal", (7000, bad.ip, bad.port): "abnormal"}
-    wait_for(lambda: clb.health(lb) == expected, "one is healthy", 15)
+    wait_for(lambda: clb.health(lb) == expected, "one is healthy")
     probe = good.requests[0]
     assert (probe.method, probe.target, probe.version) == ("GET", "/ok", "HTTP/1.0")
     assert (probe.header("Host"), probe.header("User-Agent")) == ("check.example", "KeepAliveClient")
@@ -285,7 +277,7 @@ def test_rule_out_of_sync_schedules_and_checks_for_itself(clb, backends):
     rule = clb.call("CreateRules", RuleList=rule, **where)["Rules"]["Rule"][0]["RuleId"]
 
     wait_for(lambda: names((address, 8080), 10, "/own") == {"ECS01": 9, "ECS02": 1}, "the rule follows its listener")
-    own = {"Scheduler": "rr", "StickySession": "off", "HealthCheck": "on", "HealthCheckURI": "/ok", "HealthCheckTimeout": 1,
+    own = {"Scheduler": "rr", "StickySession": "off", "HealthCheck": "on", "HealthCheckURI": "/ok", "HealthCheckTimeout": 20,
            "HealthCheckInterval": 1, "HealthyThreshold": 2, "UnhealthyThreshold": 2, "HealthCheckHttpCode": "http_2xx"}  # fmt: skip
     clb.call("SetRule", RuleId=rule, ListenerSync="off", **own)
     wait_for(lambda: names((address, 8080), 10, "/own") == {"ECS01": 5, "ECS02": 5}, "the rule has its own scheduler")
@@ -301,7 +293,7 @@ def test_open_connection_keeps_what_it_began_with(clb, backends):
     first, second = clb.group(lb, old), clb.group(lb, new)
     clb.listener("tcp", lb, 7000, VServerGroupId=first)
 
-    with socket.create_connection((address, 7000), timeout=5) as kept:
+    with socket.create_connection((address, 7000), timeout=lib.PATIENCE) as kept:
         assert kept.recv(4) == b"old:"
         clb.set_listener("tcp", lb, 7000, VServerGroup="on", VServerGroupId=second)
         wait_for(lambda: tcp_echo((address, 7000)).startswith(b"new:"), "new connections go to the new group")
@@ -318,5 +310,5 @@ def test_udp_servers_are_checked_by_datagrams(clb, backends):
     clb.listener("udp", lb, 7000, VServerGroupId=group, **check)
 
     expected = {(7000, good.ip, good.port): "normal", (7000, lib.HOST, dead): "abnormal"}
-    wait_for(lambda: clb.health(lb, ListenerProtocol="udp") == expected, "one is healthy", 15)
+    wait_for(lambda: clb.health(lb, ListenerProtocol="udp") == expected, "one is healthy")
     assert {ask_udp((address, 7000)) for _ in range(4)} == {b"u1:ping"}

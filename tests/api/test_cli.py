@@ -28,7 +28,7 @@ class Slb:
         """What it printed: (stdout, stderr)."""
         done = subprocess.run(
             [SLB_BIN, *args], input=stdin, env={**self.env, **(env or {})},
-            capture_output=True, text=True, timeout=60, check=False,
+            capture_output=True, text=True, timeout=lib.PATIENCE, check=False,
         )  # fmt: skip
         assert done.returncode == status, f"slb {' '.join(args)}: {done.returncode}\n{done.stdout}{done.stderr}"
         return done.stdout, done.stderr
@@ -112,7 +112,7 @@ def test_completion_is_a_script_that_knows_operations(slb):
         "COMP_WORDS=(slb alb create-list); COMP_CWORD=2; _slb; echo ${COMPREPLY[@]}\n"
         "COMP_WORDS=(slb alb create-listener --ListenerPo); COMP_CWORD=3; _slb; echo ${COMPREPLY[@]}\n"
     )
-    done = subprocess.run(["bash"], input=script, capture_output=True, text=True, timeout=30, check=True)
+    done = subprocess.run(["bash"], input=script, capture_output=True, text=True, timeout=lib.PATIENCE, check=True)
     assert done.stdout.split() == ["create-listener", "--ListenerPort"]
     for shell in ("zsh", "fish"):
         assert "create-listener" in slb.run("completion", shell)[0]

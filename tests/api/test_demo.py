@@ -3,7 +3,6 @@ import json
 import os
 import re
 import signal
-import socket
 import stat
 import subprocess
 import urllib.request
@@ -19,13 +18,8 @@ URL = re.compile(r"http://(127[0-9.]+):([0-9]+)/")
 def free_base():
     """A port for the API; the others are at -1000, +10 and +20 of it."""
     for base in range(21000, 22000, 7):
-        try:
-            for port in (base, base + 10, base + 20):
-                with socket.socket() as sock:
-                    sock.bind(("127.0.0.1", port))
+        if all(lib.e2e.take_port(port) for port in (base - 1000, base, base + 10, base + 20)):
             return base
-        except OSError:
-            continue
     raise AssertionError("no free ports")
 
 
@@ -37,7 +31,7 @@ def test_demo_shows_endpoint_key_and_traffic_and_leaves_nothing(tmp_path):
             [str(DEMO), str(base)], stdout=f, stderr=f, env={**os.environ, "SLBD_BIN": lib.SLBD_BIN, "TMPDIR": "/tmp"}
         )
     try:
-        wait_for(lambda: "Ctrl-C" in out.read_text() or demo.poll() is not None, "the demo runs", 60)
+        wait_for(lambda: "Ctrl-C" in out.read_text() or demo.poll() is not None, "the demo runs")
         text = out.read_text()
         assert demo.poll() is None, text
         assert f"http://127.0.0.1:{base}/" in text
@@ -50,16 +44,16 @@ def test_demo_shows_endpoint_key_and_traffic_and_leaves_nothing(tmp_path):
             assert answer.status == 200 and b"Hello, this is ECS0" in answer.body
         alb = (re.search(r"ALB .* http://([0-9.]+)", text)[1], base - 1000)
         assert b"ECS02" in get(alb, "/home").body and get(alb, "/old/x").status == 301
-        with urllib.request.urlopen(f"http://127.0.0.1:{base + 10}/metrics", timeout=10) as metrics:
+        with urllib.request.urlopen(f"http://127.0.0.1:{base + 10}/metrics", timeout=lib.PATIENCE) as metrics:
             assert b"openslb_" in metrics.read()
-        wait_for(lambda: "200 GET /home" in out.read_text(), "the access log is followed", 10)
+        wait_for(lambda: "200 GET /home" in out.read_text(), "the access log is followed")
         directory = key.parents[1]
         pids = [p for p in (int(m) for m in re.findall(r"kill (?:-9 )?([0-9]+)", text))]
     finally:
         demo.send_signal(signal.SIGINT)
-        assert demo.wait(30) == 0, out.read_text()
+        assert demo.wait(lib.PATIENCE) == 0, out.read_text()
     assert not directory.exists()
     for pid in pids:
-        assert not Path(f"/proc/{pid}").exists()
+        wait_for(lambda: not Path(f"/proc/{pid}").exists(), f"process {pid} is gone")  # noqa: B023: called at once
     assert not lib.accepts(("127.0.0.1", base))
     assert not lib.accepts(alb)

@@ -104,7 +104,7 @@ class Caller:
     def __init__(self, node, client=None):
         self.node = node
         self.client = client or node.client
-        self.connection = http.client.HTTPConnection(*node.addr, timeout=30)
+        self.connection = http.client.HTTPConnection(*node.addr, timeout=lib.PATIENCE)
         self.n_calls = 0
         self.codes = {}
 
@@ -307,7 +307,7 @@ def test_dry_runs_change_nothing(node, things):
     caller = Caller(node)
     tried = [row for row in built() if any(param.name == "DryRun" for param in row[2])]
     assert len(tried) > 50
-    lib.wait_for(lambda: node.call("OpenSlb", "GetNodeStatus")["AcknowledgedRevision"] == revision(node), "rest", 10)
+    lib.wait_for(lambda: node.call("OpenSlb", "GetNodeStatus")["AcknowledgedRevision"] == revision(node), "rest")
     before = revision(node)
     for product, action, params in tried:
         assert caller.call(product, action, {**base(things, product, params), "DryRun": "true"}) is None, action

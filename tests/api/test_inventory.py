@@ -177,7 +177,7 @@ def test_a_server_that_moves_takes_its_traffic_along(node, backends):
 
     assert set(addresses()) == {one.ip}
     node.call("OpenSlb", "UpdateServer", ServerId=server, PrivateIpAddresses=[two.ip])
-    lib.wait_for(lambda: set(addresses()) == {two.ip}, "the data plane has the new address", 10)
+    lib.wait_for(lambda: set(addresses()) == {two.ip}, "the data plane has the new address")
 
 
 def test_network_interfaces(node):

@@ -61,6 +61,7 @@ class Writer(threading.Thread):
         self.n_refused = 0
         self.stopping = threading.Event()
         self.problem = None  # what broke a call off
+        self.mistake = None  # what must not be: of the API or of this test
 
     def successor(self, log):
         """Another one that goes on with what is left of its things."""
@@ -76,6 +77,8 @@ class Writer(threading.Thread):
                 self.step()
         except BROKEN as e:
             self.problem = e
+        except Exception as e:
+            self.mistake = e
 
     def change(self, product, action, /, **params):
         """The answer, or None for a refusal: the same server twice, or a rule of a listener that is changing."""
@@ -266,7 +269,7 @@ class Killer:
 
     def kill(self, kind):
         getattr(self, kind)()
-        wait_for(lambda: answers(self.node), "the API answers again", 20, 0.01)
+        wait_for(lambda: answers(self.node), "the API answers again")
 
     def control(self):
         self.n_control += 1
@@ -288,7 +291,7 @@ class Killer:
         self.node.process.wait()
         try:
             self.node.start()
-            wait_for(lambda: not any(map(runs, children)), "the old processes have ended", 20, 0.01)
+            wait_for(lambda: not any(map(runs, children)), "the old processes have ended")
         finally:
             for pid in filter(runs, children):
                 os.kill(pid, signal.SIGKILL)
@@ -312,12 +315,14 @@ def test_what_was_answered_outlives_any_kill(new_node):
         for writer in writers:
             writer.start()
         time.sleep(rng.uniform(0.005, 0.12))
+        wait_for(lambda: have_worked(writers), "three changes are answered")
         kinds.append(killer.choose(rng))
         killer.kill(kinds[-1])
         for writer in writers:
             writer.stopping.set()
         for writer in writers:
             writer.join()
+            assert not writer.mistake, repr(writer.mistake)
             assert kinds[-1] != "data" or not writer.problem, f"the API went with the data plane: {writer.problem!r}"
             n_answered += len(writer.answered)
             n_refused += writer.n_refused
@@ -331,6 +336,10 @@ def test_what_was_answered_outlives_any_kill(new_node):
     clean(node, log)
     assert free_addresses(node) == free
     node.wait(lambda s: s["AcknowledgedRevision"] == s["Revision"], "OpenSlb", "GetNodeStatus")
+
+
+def have_worked(writers):
+    return sum(len(writer.answered) for writer in writers) > 2 or not any(writer.is_alive() for writer in writers)
 
 
 def adopt(writers, log):

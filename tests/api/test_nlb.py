@@ -9,8 +9,8 @@ import lib
 import nlb as words
 from certs import Certs
 from clb import Clb
-from lib import get, proves, wait_for
-from nlb import ask_udp, echo, refuses, server, vips
+from lib import get, proves, refuses, wait_for
+from nlb import ask_udp, echo, server, vips
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +132,7 @@ def test_server_may_be_a_client_of_its_own_nlb(nlb, backends):
     one = backends.tcp(ip="127.0.0.2")
     mine = nlb.instance()
     nlb.listener(mine["LoadBalancerId"], nlb.group(one))
-    with socket.create_connection((vips(mine)[0], 80), timeout=5, source_address=(one.ip, 0)) as sock:
+    with socket.create_connection((vips(mine)[0], 80), timeout=lib.PATIENCE, source_address=(one.ip, 0)) as sock:
         sock.sendall(b"to myself")
         assert sock.recv(100) == b"to myself"
 

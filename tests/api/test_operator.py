@@ -29,7 +29,7 @@ def test_the_documentation_shows_the_example():
 
 def is_well(slb):
     """What slb health says with its exit status alone."""
-    return subprocess.run([SLB_BIN, "health"], env=slb.env, capture_output=True, timeout=30, check=False).returncode == OK
+    return subprocess.run([SLB_BIN, "health"], env=slb.env, capture_output=True, timeout=lib.PATIENCE, check=False).returncode == OK
 
 
 def test_the_example_serves_and_is_applied_once(new_node, backends):
@@ -46,7 +46,7 @@ def test_the_example_serves_and_is_applied_once(new_node, backends):
         assert get((address, 80)).text.strip() in ("ECS11", "ECS12"), name
     moved = get((at["www"], 80), "/old/x")
     assert (moved.status, moved.header("location")) == (301, "http://www.example.net/new")
-    wait_for(lambda: is_well(slb), "all servers are healthy", 20)
+    wait_for(lambda: is_well(slb), "all servers are healthy")
     assert "refused" not in slb.run("status", "-o", "table")[0]
 
 
@@ -83,6 +83,7 @@ def test_status_tells_of_a_data_plane_that_hangs(new_node):
         assert slb.json("status", status=REFUSED)["Instances"][0]["Id"] == clb
     finally:
         os.kill(node.child("data"), signal.SIGCONT)
+    node.wait(lambda a: a["AcknowledgedRevision"] == a["Revision"], "OpenSlb", "GetNodeStatus")
     slb.run("status")
 
 
@@ -99,7 +100,7 @@ def test_health_names_the_instance(node, slb):
     lb, _ = clb.instance(LoadBalancerName="with-a-name")
     group = clb.group(lb, {"ServerId": "127.0.0.1", "Port": lib.free_port()})
     clb.listener("tcp", lb, 91, VServerGroupId=group, HealthCheckInterval=1, UnhealthyThreshold=2)
-    wait_for(lambda: not is_well(slb), "the check has failed", 15)
+    wait_for(lambda: not is_well(slb), "the check has failed")
     status = [line.split() for line in slb.run("health", "-o", "table", status=REFUSED)[0].splitlines()]
     assert ["clb", "with-a-name", lb, "tcp", "91"] in [words[:5] for words in status]
     clb.call("StopLoadBalancerListener", LoadBalancerId=lb, ListenerPort=91)
@@ -127,7 +128,7 @@ def complete(script, *words):
     """What bash offers for the last word."""
     line = " ".join(f"'{w}'" for w in words)
     text = f"{script}\nCOMP_WORDS=({line}); COMP_CWORD={len(words) - 1}; _slb; echo ${{COMPREPLY[@]}}\n"
-    done = subprocess.run(["bash"], input=text, capture_output=True, text=True, timeout=30, check=True)
+    done = subprocess.run(["bash"], input=text, capture_output=True, text=True, timeout=lib.PATIENCE, check=True)
     return done.stdout.split()
 
 

@@ -54,10 +54,10 @@ def test_a_damaged_store_is_told_and_left_alone(new_node, monkeypatch, damage):
     with monkeypatch.context() as patch, pytest.raises(AssertionError):
         patch.setattr(lib, "START_SECONDS", 1)
         node.start()
-    wait_for(lambda: "damaged" in node.stderr(), "the damage is told", 10)
+    wait_for(lambda: "damaged" in node.stderr(), "the damage is told")
     assert path.read_bytes() == bad and node.child("data")
     path.write_bytes(good)
-    wait_for(lambda: lib.accepts(node.addr), "the API is back", 20)
+    node.wait_api()
     assert acls(node) == {"kept"}
 
 
@@ -74,7 +74,7 @@ def test_a_state_directory_that_cannot_be_written(new_node, tmp_path):
     node.conf_path.write_text(text)
     node.start()
     os.kill(node.child("control"), signal.SIGTERM)  # also an orderly end is followed by the next one
-    wait_for(lambda: lib.accepts(node.addr), "the API is back", 20)
+    wait_for(lambda: lib.accepts(node.addr), "the API is back")
 
 
 @pytest.mark.parametrize("is_empty", [False, True])
@@ -92,8 +92,8 @@ def test_a_lost_store_is_not_a_new_node(new_node, monkeypatch, is_empty):
     with monkeypatch.context() as patch, pytest.raises(AssertionError):
         patch.setattr(lib, "START_SECONDS", 1)
         node.start()
-    wait_for(lambda: "put the store back" in node.stderr(), "the loss is told", 10)
+    wait_for(lambda: "put the store back" in node.stderr(), "the loss is told")
     assert node.child("data")
     path.write_bytes(kept)
-    wait_for(lambda: lib.accepts(node.addr), "the API is back", 20)
+    node.wait_api()
     assert acls(node) == {"kept"}

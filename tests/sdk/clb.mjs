@@ -43,9 +43,10 @@ await step('listeners of three protocols, stopped until they are started', async
   assert.equal(await connects(ip, HTTP), false);
   for (const [port, protocol] of [[HTTP, 'http'], [TCP, 'tcp'], [UDP, 'udp']])
     await slb('StartLoadBalancerListener', { LoadBalancerId: lb, ListenerPort: port, ListenerProtocol: protocol });
-  await until('running', async () => (await slb('DescribeLoadBalancerHTTPListenerAttribute', {
-    LoadBalancerId: lb, ListenerPort: HTTP,
-  })).Status === 'running');
+  for (const [port, protocol] of [[HTTP, 'HTTP'], [TCP, 'TCP'], [UDP, 'UDP']])
+    await until('running', async () => (await slb(`DescribeLoadBalancer${protocol}ListenerAttribute`, {
+      LoadBalancerId: lb, ListenerPort: port,
+    })).Status === 'running');
 });
 
 await step('traffic', async () => {

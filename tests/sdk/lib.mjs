@@ -12,6 +12,7 @@ const need = (name) => {
 };
 
 export const endpoint = need('OPENSLB_ENDPOINT'); // host:port
+const protocol = process.env.OPENSLB_PROTOCOL ?? 'http';
 const accessKeyId = need('OPENSLB_KEY_ID');
 const accessKeySecret = need('OPENSLB_KEY_SECRET');
 export const region = 'cn-hangzhou';
@@ -21,23 +22,29 @@ export const servers = need('OPENSLB_SERVERS').split(',').map((s) => {
   return { name, ip, port: Number(http_), udp: Number(udp) };
 });
 
+// How long anything may take: the node's machine may stand still for seconds. Only a failure takes so long.
+const PATIENCE_MS = 60000;
+
 // The RPC client of the first generation: signature V1, everything in a form body.
 const { RPCClient } = require('@alicloud/pop-core');
 export function popCore(apiVersion) {
-  const client = new RPCClient({ accessKeyId, accessKeySecret, endpoint: `http://${endpoint}`, apiVersion });
-  return (action, params = {}) => client.request(action, { RegionId: region, ...params }, { method: 'POST' });
+  const client = new RPCClient({ accessKeyId, accessKeySecret, endpoint: `${protocol}://${endpoint}`, apiVersion });
+  return (action, params = {}) => client.request(action, { RegionId: region, ...params }, { method: 'POST', timeout: PATIENCE_MS });
 }
 
 // The generic client of today: signature V3.
 const OpenApi = require('@alicloud/openapi-client');
 const { RuntimeOptions } = require('@alicloud/tea-util');
-const config = () => new OpenApi.Config({ accessKeyId, accessKeySecret, endpoint, regionId: region, protocol: 'http' });
+const settings = {
+  accessKeyId, accessKeySecret, endpoint, regionId: region, protocol,
+  readTimeout: PATIENCE_MS, connectTimeout: PATIENCE_MS,
+};
 export function openApi(version) {
-  const client = new OpenApi.default(config());
+  const client = new OpenApi.default(new OpenApi.Config(settings));
   return async (action, params = {}) => {
     const answer = await client.callApi(
       new OpenApi.Params({
-        action, version, protocol: 'HTTP', pathname: '/', method: 'POST', authType: 'AK', style: 'RPC',
+        action, version, protocol: protocol.toUpperCase(), pathname: '/', method: 'POST', authType: 'AK', style: 'RPC',
         reqBodyType: 'formData', bodyType: 'json',
       }),
       new OpenApi.OpenApiRequest({ body: params }), new RuntimeOptions({}));
@@ -48,9 +55,7 @@ export function openApi(version) {
 // A typed client: pass the module.
 export function typed(module) {
   const core = require('@alicloud/openapi-core');
-  return new module.default(new core.$OpenApiUtil.Config({
-    accessKeyId, accessKeySecret, endpoint, regionId: region, protocol: 'http',
-  }));
+  return new module.default(new core.$OpenApiUtil.Config(settings));
 }
 
 export async function step(name, fn) {
@@ -74,13 +79,13 @@ export async function refused(code, call) {
   return error;
 }
 
-export async function until(what, fn, seconds = 10) {
-  const end = Date.now() + seconds * 1000;
+export async function until(what, fn) {
+  const end = Date.now() + PATIENCE_MS;
   let last;
   for (;;) {
     last = await fn();
     if (last) return last;
-    assert.ok(Date.now() < end, `not within ${seconds} s: ${what}`);
+    assert.ok(Date.now() < end, `not within ${PATIENCE_MS} ms: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
@@ -88,7 +93,7 @@ export async function until(what, fn, seconds = 10) {
 // One request; a refused connection gives status 0.
 export function get(ip, port, path = '/', host = ip) {
   return new Promise((resolve) => {
-    const request = http.get({ host: ip, port, path, headers: { Host: host }, agent: false, timeout: 5000 }, (response) => {
+    const request = http.get({ host: ip, port, path, headers: { Host: host }, agent: false, timeout: PATIENCE_MS }, (response) => {
       let body = '';
       response.setEncoding('utf8');
       response.on('data', (part) => { body += part; });
@@ -118,7 +123,7 @@ export function udp(ip, port, text) {
       socket.close();
       resolve(answer);
     };
-    const timer = setTimeout(() => done(''), 2000);
+    const timer = setTimeout(() => done(''), PATIENCE_MS);
     socket.on('message', (message) => done(message.toString()));
     socket.on('error', () => done(''));
     socket.send(text, port, ip);

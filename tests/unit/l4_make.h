@@ -14,7 +14,7 @@
 
 #define RIG_SERVERS  4u
 #define RIG_BINDS    2u
-#define RIG_PATIENCE (2 * NSEC_PER_SEC)
+#define RIG_PATIENCE (60 * NSEC_PER_SEC)
 #define RIG_MEMORY   ((size_t)64 << 20)
 
 struct rig {
@@ -159,6 +159,24 @@ static inline void rig_turns(struct rig *rig, unsigned n)
 {
     while (n-- > 0)
         rig_turn(rig);
+}
+
+/* Returns the moment at which it ended. */
+static inline nsec rig_turn_for(struct rig *rig, nsec span)
+{
+    nsec begun_at = clock_mono();
+
+    while (clock_mono() - begun_at < span)
+        rig_turn(rig);
+    return clock_mono();
+}
+
+/* attempt is false, with nothing shown, if this process stood still until a time limit of so many ms was over: then
+ * again with twice the time. */
+static inline void rig_until_in_time(bool (*attempt)(unsigned ms), unsigned ms)
+{
+    while (!attempt(ms))
+        ms *= 2;
 }
 
 #define RIG_UNTIL(rig, condition)                       \

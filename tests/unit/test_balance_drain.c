@@ -168,12 +168,11 @@ static struct group_conf *drain_conf(const char *servers, uint32_t timeout_ms)
     return conf;
 }
 
-/* At most two seconds. */
 static void turn_until_cut(unsigned n)
 {
     nsec begun = clock_mono();
 
-    while (n_cut < n && clock_mono() < begun + 2 * NSEC_PER_SEC)
+    while (n_cut < n && clock_mono() < begun + 60 * NSEC_PER_SEC)
         assert_int_equal(engine_turn(engine, NSEC_PER_MSEC), 0);
     turn();
     assert_int_equal(n_cut, n);

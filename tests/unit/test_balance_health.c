@@ -10,7 +10,8 @@
 #include "unit.h"
 
 #define INTERVAL_MS 10u
-#define TIMEOUT_MS  1000u
+#define TIMEOUT_MS  20000u /* kept though this process may stand still */
+#define PATIENCE    (60 * NSEC_PER_SEC)
 
 /* One server. */
 struct backend {
@@ -144,14 +145,14 @@ static nsec turn_for(unsigned ms)
     return clock_mono() - begun;
 }
 
-/* Turns until the state is so; at most two seconds. Returns how long it took. */
+/* Turns until the state is so. Returns how long it took. */
 static nsec turn_until(enum server_health health_wanted)
 {
     nsec begun = clock_mono();
 
     while (server_state_health(state) != health_wanted) {
         turn();
-        if (clock_mono() > begun + 2 * NSEC_PER_SEC)
+        if (clock_mono() > begun + PATIENCE)
             fail_msg("still %s", names[server_state_health(state)]);
     }
     return clock_mono() - begun;
@@ -238,11 +239,10 @@ static void tcp_checks_shake_hands_and_reset(void **unused)
     apply(KIND_SERVER_GROUP, NULL, &group);
     assert_int_equal(server_state_health(state), HEALTH_UNKNOWN);
     (void)turn_until(HEALTH_UP);
-    (void)turn_for(3 * INTERVAL_MS + 30);
+    while (backend.n_accepted < 4 || backend.n_reset < 3)
+        turn();
     assert_string_equal(events, "unknown>up;");
     assert_string_equal(last_event.why, "");
-    assert_true(backend.n_accepted >= 2);
-    assert_true(backend.n_reset >= 1);
     assert_int_equal(backend.n_closed, 0);
 }
 
@@ -318,11 +318,11 @@ static void udp_checks_judge_by_answer_silence_and_icmp(void **unused)
         if (udp_cases[i].is_closed)
             (void)close(fd);
         check.protocol = CHECK_UDP;
-        check.timeout_ms = 50;
+        check.timeout_ms = udp_cases[i].answer || udp_cases[i].is_closed ? TIMEOUT_MS : 50;
         check.request = udp_cases[i].request;
         check.response = udp_cases[i].response;
         apply(KIND_SERVER_GROUP, NULL, &group);
-        for (nsec end = clock_mono() + 2 * NSEC_PER_SEC;
+        for (nsec end = clock_mono() + PATIENCE;
              server_state_health(state) != udp_cases[i].verdict && clock_mono() < end;) {
             turn();
             if (!udp_cases[i].is_closed)
@@ -344,7 +344,6 @@ static void failures_must_be_in_a_row(void **unused)
 
     (void)unused;
     check.protocol = CHECK_HTTP;
-    check.timeout_ms = 1000;
     backend.answers[0] = bad;
     backend.answers[1] = good; /* the first */
     backend.answers[2] = bad;
@@ -603,9 +602,8 @@ static void thousands_of_targets_take_turns(void **unused)
     }
     group.servers = (struct field_list){many, N};
     check.interval_ms = 20;
-    check.timeout_ms = 2000;
     apply(KIND_SERVER_GROUP, NULL, &group);
-    for (nsec begun = clock_mono(); n_up < N && clock_mono() < begun + 10 * NSEC_PER_SEC;) {
+    for (nsec begun = clock_mono(); n_up < N && clock_mono() < begun + PATIENCE;) {
         struct addr peer;
         int fd;
 

@@ -166,6 +166,20 @@ static void parts_are_compared_and_found(void **state)
     assert_span_is(span_from(s, 6), "");
 }
 
+static void every_length_is_put_whole(void **state)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzabcdefghijklmn";
+
+    (void)state;
+    for (size_t n = 0; n < sizeof(letters); n++) {
+        char *out = base_alloc(n + 1);
+
+        assert_ptr_equal(span_put(out, (struct span){letters, n}), out + n);
+        assert_memory_equal(out, letters, n);
+        free(out);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -175,6 +189,7 @@ int main(void)
         cmocka_unit_test(elements_are_taken_in_turn),
         cmocka_unit_test(numbers_are_parsed),
         cmocka_unit_test(parts_are_compared_and_found),
+        cmocka_unit_test(every_length_is_put_whole),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

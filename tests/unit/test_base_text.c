@@ -57,6 +57,24 @@ static void json_strings_are_escaped(void **state)
     }
 }
 
+static void check_put_json(struct span in, const char *expected)
+{
+    char *buf = base_alloc(TEXT_JSON_MAX(in.len));
+    struct span out = {buf, (size_t)(text_put_json(buf, in) - buf)};
+
+    assert_span_is(out, expected);
+    free(buf);
+}
+
+static void json_is_put_where_room_was_made(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(json_cases); i++)
+        check_put_json(json_cases[i].in, json_cases[i].out);
+    check_put_json(SPAN_LIT("\x01\x02\x03\x04\x05\x06\x07\x0e\x0f"),
+        "\"\\u0001\\u0002\\u0003\\u0004\\u0005\\u0006\\u0007\\u000e\\u000f\"");
+}
+
 /* With one byte less than the string needs, nothing of it appears. */
 static void json_string_is_whole_or_absent(void **state)
 {
@@ -104,6 +122,24 @@ static void json_special_byte_is_found_everywhere(void **state)
         text_add_json(&text, (struct span){in, 26});
         assert_span_is(text_span(&text), out);
         text_done(&text);
+        check_put_json((struct span){in, 26}, out);
+    }
+}
+
+/* The same for every length of a string without anything special, and with it at the end. */
+static void json_strings_of_all_lengths_are_whole(void **state)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz";
+
+    (void)state;
+    for (size_t n = 0; n < sizeof(letters) - 1; n++) {
+        char in[32], out[40];
+
+        (void)snprintf(out, sizeof(out), "\"%.*s\"", (int)n, letters);
+        check_put_json((struct span){letters, n}, out);
+        (void)snprintf(in, sizeof(in), "%.*s\"", (int)n, letters);
+        (void)snprintf(out, sizeof(out), "\"%.*s\\\"\"", (int)n, letters);
+        check_put_json((struct span){in, n + 1}, out);
     }
 }
 
@@ -312,7 +348,9 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(json_strings_are_escaped),
         cmocka_unit_test(json_string_is_whole_or_absent),
+        cmocka_unit_test(json_is_put_where_room_was_made),
         cmocka_unit_test(json_special_byte_is_found_everywhere),
+        cmocka_unit_test(json_strings_of_all_lengths_are_whole),
         cmocka_unit_test(numbers_are_written),
         cmocka_unit_test(signed_numbers_are_written),
         cmocka_unit_test(decimals_are_written),

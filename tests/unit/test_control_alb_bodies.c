@@ -73,6 +73,7 @@ static void instances(void **state)
     "{\"ServerGroupName\": \"group\", \"ServerGroupType\": \"Instance\", \"Protocol\": \"" protocol     \
     "\","                                                                                               \
     " \"VpcId\": \"*\", \"CreateTime\": \"2026-01-02T03:04:05Z\", \"CrossZoneEnabled\": true,"          \
+    " \"Ipv6Enabled\": false,"                                                                          \
     " \"UpstreamKeepaliveEnabled\": true, \"Servers\": [], \"Tags\": [],"                               \
     " \"ConnectionDrainConfig\": {\"ConnectionDrainEnabled\": false, \"ConnectionDrainTimeout\": 300}," \
     " \"SlowStartConfig\": {\"SlowStartEnabled\": false, \"SlowStartDuration\": 30}, " rest "}"
@@ -129,7 +130,7 @@ static void servers_are_known_by_id_address_and_port(void **state)
     (void)product_do("Alb RemoveServersFromServerGroup", NULL, one, id, 80, "");
     product_assert_body("alb.server_group", id,
         "{\"ServerGroupName\": \"group\", \"ServerGroupType\": \"Ip\", \"Protocol\": \"HTTP\", \"VpcId\": \"*\","
-        " \"CreateTime\": \"*\", \"CrossZoneEnabled\": true, \"UpstreamKeepaliveEnabled\": true, \"Tags\": [],"
+        " \"CreateTime\": \"*\", \"CrossZoneEnabled\": true, \"Ipv6Enabled\": false, \"UpstreamKeepaliveEnabled\": true, \"Tags\": [],"
         " \"Scheduler\": \"Wrr\", \"ConnectionDrainConfig\": {\"ConnectionDrainEnabled\": false,"
         " \"ConnectionDrainTimeout\": 300}, \"SlowStartConfig\": {\"SlowStartEnabled\": false, \"SlowStartDuration\": 30},"
         " \"Servers\": [{\"ServerUid\": \"*\", \"ServerId\": \"127.16.0.9\", \"ServerIp\": \"127.16.0.9\","

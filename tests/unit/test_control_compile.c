@@ -247,6 +247,37 @@ static void walkthroughs_compile_and_are_taken(void **state)
     }
 }
 
+/* Both addresses are bound; the IPv6 one is for the VPC until its type is Internet. */
+static void dual_stack_listeners_are_for_the_vpc_or_for_all(void **state)
+{
+    static const struct document documents[8] = {
+        {"nlb.load_balancer", "nlb-1",
+            "{'LoadBalancerName':'net','CrossZoneEnabled':true,'Cps':0,'SecurityGroupIds':[],"
+            "'Ipv6AddressType':'Intranet','ZoneMappings':[{'LoadBalancerAddresses':[{"
+            "'PrivateIPv4Address':'127.16.0.5','Ipv6Address':'fd00:6::5'}]}]}"},
+        {"nlb.server_group", "sgp-9", NLB_GROUP("TCP", "")},
+        {"nlb.listener", "lsn-1", NLB_LISTENER("TCP", "80", "")},
+    };
+    struct world *world = world_new();
+    struct compile_diff diff;
+
+    (void)state;
+    assert_int_equal(cidr_parse(SPAN_LIT("fd00:6::/48"), &world->node.vpc_range6), 0);
+    put_all(world, documents);
+    compile_run(world->compile, &diff);
+    world_expect_members(&diff, "listener", "lsn-1",
+        "{'bind':['127.16.0.5','fd00:6::5'],'ipv6_clients':'fd00:6::','ipv6_clients_bits':48}");
+    compile_diff_done(&diff);
+    world_expect_verdict(world, "");
+    world_set(world, "nlb.load_balancer", "nlb-1", "Ipv6AddressType", "'Internet'");
+    compile_run(world->compile, &diff);
+    assert_int_equal(diff.n_upserts, 1);
+    world_expect_members(&diff, "listener", "lsn-1", "{'bind':['127.16.0.5','fd00:6::5']}");
+    assert_null(json_object_get(diff.upserts[0]->json, "ipv6_clients"));
+    compile_diff_done(&diff);
+    world_free(world);
+}
+
 /* --- what the data plane lacks ---------------------------------------------------------------- */
 
 #define WITH_ALB                                   \
@@ -737,6 +768,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(walkthroughs_compile_and_are_taken),
+        cmocka_unit_test(dual_stack_listeners_are_for_the_vpc_or_for_all),
         cmocka_unit_test(what_is_asked_for_is_compiled_in_full),
         cmocka_unit_test(what_is_not_built_is_refused_by_name),
         cmocka_unit_test(clb_changes_are_minimal),

@@ -107,6 +107,18 @@ static void say_done(uint64_t version)
     settle();
 }
 
+/* Of server_group/sgp-1. */
+static void say_refused(uint64_t version, uint64_t in_force, const char *why)
+{
+    char text[256];
+
+    (void)snprintf(text, sizeof(text),
+        "{\"version\":%llu,\"ok\":false,\"in_force\":%llu,\"errors\":["
+        "{\"resource\":\"server_group/sgp-1\",%s}]}",
+        (unsigned long long)version, (unsigned long long)in_force, why);
+    say(conns[0], text);
+}
+
 /* Both connections; the first says its version, and what it has. */
 static void meet(uint64_t version, const char *pid, const char *names)
 {
@@ -262,8 +274,8 @@ static void a_refusal_is_on_its_document_and_the_rest_is_sent(void **state)
     line = line_of(conns[0]); /* both: one turn, one message */
     assert_non_null(strstr(line, "sgp-1"));
     assert_non_null(strstr(line, "sgp-2"));
-    say(conns[0], "{\"version\":0,\"ok\":false,\"errors\":[{\"resource\":\"server_group/sgp-1\","
-                  "\"field\":\"protocol\",\"value\":\"grpc\",\"rule\":\"is not built\"}]}");
+    say_refused(
+        version_of(line), 0, "\"field\":\"protocol\",\"value\":\"grpc\",\"rule\":\"is not built\"");
     line = line_of(conns[0]);
     assert_null(strstr(line, "sgp-1"));
     assert_non_null(strstr(line, "sgp-2"));
@@ -364,6 +376,47 @@ static void a_data_plane_that_lacks_something_gets_everything(void **state)
     assert_true(deliver_connected(deliver));
 }
 
+static void an_answer_to_something_else_is_none(void **state)
+{
+    uint64_t version;
+
+    (void)state;
+    meet(0, "7", "");
+    settle();
+    add_group("sgp-1", "job-1");
+    version = version_of(line_of(conns[0]));
+    say_refused(version + 1, 0, "\"rule\":\"is odd\"");
+    settle();
+    assert_state("sgp-1", DELIVERY_NEW, ""); /* what became of it is asked by another connection */
+    part();
+    meet(0, "7", "");
+    say_done(version_of(line_of(conns[0])));
+    assert_state("sgp-1", DELIVERY_ACTIVE, "");
+}
+
+static void a_data_plane_that_others_changed_gets_everything(void **state)
+{
+    const char *line;
+
+    (void)state;
+    meet(0, "7", "");
+    settle();
+    add_group("sgp-1", "job-1");
+    say_done(version_of(line_of(conns[0])));
+    add_group("sgp-2", "job-2");
+    say_refused(version_of(line_of(conns[0])), 99, "\"rule\":\"is odd\"");
+    settle();
+    part();
+    meet(99, "7", "\"server_group/sgp-1\",\"rule/theirs\"");
+    line = line_of(conns[0]);
+    assert_non_null(strstr(line, "sgp-1"));
+    assert_non_null(strstr(line, "sgp-2"));
+    assert_non_null(strstr(line, "\"remove\":[{\"kind\":\"rule\",\"id\":\"theirs\"}]"));
+    say_done(version_of(line));
+    assert_state("sgp-1", DELIVERY_ACTIVE, "");
+    assert_state("sgp-2", DELIVERY_ACTIVE, "");
+}
+
 static void health_is_as_told(void **state)
 {
     const char *why;
@@ -401,6 +454,8 @@ int main(void)
         TEST(a_refusal_outlives_the_process),
         TEST(a_lost_answer_is_known_by_the_version),
         TEST(a_data_plane_that_lacks_something_gets_everything),
+        TEST(an_answer_to_something_else_is_none),
+        TEST(a_data_plane_that_others_changed_gets_everything),
         TEST(health_is_as_told),
     };
 

@@ -98,6 +98,8 @@ static void no_file_is_a_working_node(void **state)
     assert_string_equal(node.run_dir, "/run/openslb");
     assert_string_equal(node.access_log, "");
     assert_int_equal(node.rate_limit, 100);
+    assert_int_equal(node.quotas.instances, 1000);
+    assert_int_equal(node.quotas.certificates, 100000);
 }
 
 static void defaults_without_root_are_in_the_home(void **state)
@@ -131,16 +133,45 @@ static void settings_are_read(void **state)
                                "vpc_range = 10.0.0.0/8\n"
                                "[zone a]\n"
                                "vswitch_id = vsw-1\n"
-                               "range = 10.1.0.0/24",
+                               "range = 10.1.0.0/24\n"
+                               "range6 = 2001:db8:1::/64\n"
+                               "[network]\n"
+                               "vpc_range6 = 2001:db8::/32\n"
+                               "eip_range6 =",
                          &node, &errors),
         0);
     errors_done(&errors);
+    assert_int_equal(node.zones[0].range6.prefix, 64);
+    assert_int_equal(node.vpc_range6.addr.family, 6);
+    assert_int_equal(node.eip_range6.addr.family, 0);
     assert_string_equal(node.region, "cn-local");
     assert_string_equal(node.run_dir, "/tmp/run");
     assert_int_equal(node.admin.family, 0);
     assert_int_equal(node.workers, 4);
     assert_int_equal(node.n_zones, 1);
     assert_string_equal(node.zones[0].vswitch_id, "vsw-1");
+}
+
+static void the_api_may_be_anywhere_with_tls(void **state)
+{
+    static const char *const texts[] = {"0.0.0.0:9080", "[::]:9080", "[::1]:9080", "10.0.0.1:443"};
+    struct node_conf node;
+    struct errors errors;
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LEN(texts); i++) {
+        char text[200], buf[ADDR_TEXT_MAX];
+
+        (void)snprintf(text, sizeof(text),
+            "[api]\nlisten = %s\ntls_certificate = /c\ntls_key = /k\n", texts[i]);
+        assert_int_equal(read_text(text, &node, &errors), 0);
+        errors_done(&errors);
+        assert_span_is(((struct span){buf, addr_format(&node.api, buf)}), texts[i]);
+        assert_string_equal(node.tls_certificate, "/c");
+        assert_string_equal(node.tls_key, "/k");
+    }
+    assert_int_equal(read_text("[api]\nlisten = [::1]:9080\n", &node, &errors), 0);
+    errors_done(&errors);
 }
 
 static void what_is_printed_reads_back_the_same(void **state)
@@ -163,23 +194,55 @@ static void what_is_printed_reads_back_the_same(void **state)
     assert_memory_equal(&node, &again, sizeof(node));
 }
 
+struct refusal {
+    const char *text, *where, *field, *rule;
+};
+
+static void expect_refusal(const struct refusal *refusal)
+{
+    const struct error_item *item;
+    struct node_conf node;
+    struct errors errors;
+    const char *where;
+
+    assert_int_equal(read_text(refusal->text, &node, &errors), -EINVAL);
+    assert_true(errors.n >= 1);
+    item = &errors.items[0];
+    where = strrchr(item->resource, '/');
+    assert_string_equal(where ? where + 1 : item->resource, refusal->where);
+    assert_string_equal(item->field, refusal->field);
+    assert_string_equal(item->rule, refusal->rule);
+    errors_done(&errors);
+}
+
 static void wrong_files_are_refused_with_line_and_rule(void **state)
 {
+#define NEEDS_TLS                                                                               \
+    "must be a loopback address, or tls_certificate and tls_key must be given: other machines " \
+    "reach the API by TLS only"
 #define GOOD_ZONE "[zone a]\nvswitch_id=v\nrange=127.16.0.0/24\n"
-    static const struct {
-        const char *text, *where, *field, *rule;
-    } cases[] = {
-        {"\n[api]\nlisten = 0.0.0.0:9080\n", "node.ini:3", "listen",
-            "must be a loopback address: any other one needs TLS, which is not built yet"},
+    static const struct refusal cases[] = {
+        {"\n[api]\nlisten = 0.0.0.0:9080\n", "[api]", "listen", NEEDS_TLS},
+        {"[api]\nlisten = [::]:9080\n", "[api]", "listen", NEEDS_TLS},
+        {"[api]\nlisten = 10.0.0.1:9080\ntls_key = /k\n", "[api]", "tls_certificate",
+            "is required with tls_key"},
+        {"[api]\ntls_certificate = /c\n", "[api]", "tls_key", "is required with tls_certificate"},
+        {"[api]\ntls_certificate = c\n", "node.ini:2", "tls_certificate",
+            "must be an absolute path"},
+        {"[api]\nlisten =\n", "node.ini:2", "listen",
+            "must be an address and a port, as 127.0.0.1:9080"},
         {"[api]\nlisten = 127.0.0.1\n", "node.ini:2", "listen",
             "must be an address and a port, as 127.0.0.1:9080"},
         {"[api]\nrate_limit = 0\n", "node.ini:2", "rate_limit", "must be 1..10000"},
+        {"[quotas]\nservers = -1\n", "node.ini:2", "servers", "must be 0..10000000"},
+        {"[quotas]\nrules = 1\n", "node.ini:2", "rules",
+            "there is no such setting in this section"},
         {"[api]\nrate_limit = 1x\n", "node.ini:2", "rate_limit", "must be 1..10000"},
         {"[node]\nregio = x\n", "node.ini:2", "regio", "there is no such setting in this section"},
         {"[nodes]\nregion = x\n", "node.ini:2", "region",
-            "must stand in a section: [node], [api], [data], [network] or [zone ID]"},
+            "must stand in a section: [node], [api], [data], [network], [quotas] or [zone ID]"},
         {"region = x\n", "node.ini:1", "region",
-            "must stand in a section: [node], [api], [data], [network] or [zone ID]"},
+            "must stand in a section: [node], [api], [data], [network], [quotas] or [zone ID]"},
         {"[node]\nregion = a\nregion = b\n", "node.ini:3", "region", "is given twice"},
         {"[node]\nregion = a b\n", "node.ini:2", "region",
             "must have letters, digits, '-', '.' and '_' only"},
@@ -201,23 +264,41 @@ static void wrong_files_are_refused_with_line_and_rule(void **state)
         {"[node]\nnonsense\n", "node.ini:2", "",
             "a line is a [section], name = value, or a comment behind # or ;"},
     };
-    struct node_conf node;
-    struct errors errors;
 
     (void)state;
-    for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
-        const struct error_item *item;
-        const char *where;
+    for (unsigned i = 0; i < ARRAY_LEN(cases); i++)
+        expect_refusal(&cases[i]);
+}
 
-        assert_int_equal(read_text(cases[i].text, &node, &errors), -EINVAL);
-        assert_true(errors.n >= 1);
-        item = &errors.items[0];
-        where = strrchr(item->resource, '/');
-        assert_string_equal(where ? where + 1 : item->resource, cases[i].where);
-        assert_string_equal(item->field, cases[i].field);
-        assert_string_equal(item->rule, cases[i].rule);
-        errors_done(&errors);
-    }
+#define IPV6_RANGE                                                                         \
+    "must be an IPv6 range of global or unique local addresses whose host bits are 0, as " \
+    "fd00:1::/64"
+
+static void wrong_ipv6_ranges_are_refused(void **state)
+{
+    static const struct refusal cases[] = {
+        {"[network]\nvpc_range6 = 10.0.0.0/8\n", "node.ini:2", "vpc_range6", IPV6_RANGE},
+        {"[network]\nvpc_range6 = fd00::1/48\n", "node.ini:2", "vpc_range6", IPV6_RANGE},
+        {"[network]\nvpc_range6 = fe80::/64\n", "node.ini:2", "vpc_range6", IPV6_RANGE},
+        {"[network]\neip_range6 = ff05::/64\n", "node.ini:2", "eip_range6", IPV6_RANGE},
+        {"[network]\nvpc_range6 = fd00::/121\n", "node.ini:2", "vpc_range6",
+            "must be 8..120 bits long"},
+        {"[network]\nvpc_range6 = fd00:1::/48\neip_range6 = fd00:1:0:2::/64\n", "[network]",
+            "eip_range6", "must not overlap the vpc_range6"},
+        {GOOD_ZONE "range6 = fd00:1::/125\n", "node.ini:4", "range6", "must be 16..124 bits long"},
+        {GOOD_ZONE "range6 = fd00:1::/64\n", "[zone a]", "range6",
+            "must lie inside the vpc_range6 of the section [network]"},
+        {GOOD_ZONE "range6 = fd00:1::/64\n[network]\nvpc_range6 = fd00:2::/48\n", "[zone a]",
+            "range6", "must lie inside the vpc_range6 of the section [network]"},
+        {GOOD_ZONE
+            "range6 = fd00:1::/64\n[zone b]\nvswitch_id=w\nrange=127.16.1.0/24\nrange6=fd00:1::/72\n"
+            "[network]\nvpc_range6 = fd00:1::/48\n",
+            "[zone b]", "range6", "overlaps another zone's"},
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LEN(cases); i++)
+        expect_refusal(&cases[i]);
 }
 
 static void long_lines_and_missing_files_are_told(void **state)
@@ -245,8 +326,10 @@ int main(void)
         cmocka_unit_test(no_file_is_a_working_node),
         cmocka_unit_test(defaults_without_root_are_in_the_home),
         cmocka_unit_test(settings_are_read),
+        cmocka_unit_test(the_api_may_be_anywhere_with_tls),
         cmocka_unit_test(what_is_printed_reads_back_the_same),
         cmocka_unit_test(wrong_files_are_refused_with_line_and_rule),
+        cmocka_unit_test(wrong_ipv6_ranges_are_refused),
         cmocka_unit_test(long_lines_and_missing_files_are_told),
     };
 

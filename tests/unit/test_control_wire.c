@@ -359,6 +359,39 @@ static void nonces_work_once(void **state)
     nonces_done(&nonces);
 }
 
+static unsigned add_nonces(struct nonces *nonces, const char *key, unsigned n, uint64_t now_ms)
+{
+    unsigned n_added = 0;
+
+    for (unsigned i = 0; i < n; i++) {
+        char text[32];
+
+        (void)snprintf(text, sizeof(text), "%llu-%u", (unsigned long long)now_ms, i);
+        n_added += nonces_add(nonces, span_of(key), span_of(text), now_ms, 500) == 0;
+    }
+    return n_added;
+}
+
+/* A greedy key leaves room for others, each of them for one more, and gets its share back when its nonces are forgotten. */
+static void nonces_are_shared_between_keys(void **state)
+{
+    struct nonces nonces;
+
+    (void)state;
+    nonces_init(&nonces);
+    nonces.most = 100;
+    assert_int_equal(add_nonces(&nonces, "a", 1000, 0), 50);
+    assert_int_equal(nonces_add(&nonces, SPAN_LIT("a"), SPAN_LIT("x"), 0, 500), NONCE_FULL);
+    assert_int_equal(nonces_add(&nonces, SPAN_LIT("a"), SPAN_LIT("0-0"), 0, 500), NONCE_USED);
+    assert_int_equal(add_nonces(&nonces, "b", 1000, 100), 25);
+    assert_int_equal(add_nonces(&nonces, "c", 1000, 100), 13);
+    assert_int_equal(nonces.owners.n, 3);
+    assert_int_equal(add_nonces(&nonces, "a", 1000, 500), 31); /* 38 are of b and c */
+    assert_int_equal(add_nonces(&nonces, "d", 1000, 1000), 50);
+    assert_int_equal(nonces.owners.n, 1);
+    nonces_done(&nonces);
+}
+
 /* What a process leaves to the next one: not what is due, not half a record, and nothing for longer than it would keep it. */
 static void nonces_outlive_the_process(void **state)
 {
@@ -432,6 +465,7 @@ int main(void)
         cmocka_unit_test(authorization_is_strict),
         cmocka_unit_test(times_are_strict),
         cmocka_unit_test(nonces_work_once),
+        cmocka_unit_test(nonces_are_shared_between_keys),
         cmocka_unit_test(nonces_outlive_the_process),
         cmocka_unit_test(limits_refill),
     };

@@ -1,8 +1,12 @@
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "engine/conn.h"
+#include "engine/net.h"
 #include "unit.h"
 
 #define MEMORY (64ul * 1024ul * 1024ul)
@@ -95,6 +99,42 @@ static void turn(void)
     assert_int_equal(engine_turn(fix.engine, 0), 0);
 }
 
+/* Makes the fixture's first connection one of TCP. */
+static void use_tcp(void)
+{
+    struct net_listen_opts opts = {0};
+    struct addr at = {.family = 4, .ip = {127, 0, 0, 1}}, peer;
+    struct pollfd pfd = {.events = POLLIN};
+    int fd;
+
+    conn_close(&fix.env, &fix.a);
+    (void)close(fix.far_a);
+    assert_int_equal(net_listen(&at, &opts, &pfd.fd), 0);
+    assert_int_equal(net_local_addr(pfd.fd, &at), 0);
+    assert_true(net_connect(&at, NULL, &fix.far_a) >= 0);
+    assert_int_equal(poll(&pfd, 1, -1), 1);
+    fd = net_accept(pfd.fd, &peer);
+    assert_true(fd >= 0);
+    (void)close(pfd.fd);
+    assert_int_equal(conn_open(&fix.env, &fix.a, fd, &counted, on_ready), 0);
+}
+
+/* Turns until the condition holds: over TCP a packet may take its time. */
+#define TURN_UNTIL(condition)                                                  \
+    do {                                                                       \
+        while (!(condition))                                                   \
+            assert_int_equal(engine_turn(fix.engine, 100 * NSEC_PER_MSEC), 0); \
+    } while (0)
+
+static uint32_t packets_out(const struct conn *conn)
+{
+    struct tcp_info info = {0};
+    socklen_t len = sizeof(info);
+
+    assert_int_equal(getsockopt(conn->io.fd, IPPROTO_TCP, TCP_INFO, &info, &len), 0);
+    return info.tcpi_segs_out;
+}
+
 static void peer_sends(int far, const char *text)
 {
     assert_int_equal(write(far, text, strlen(text)), (ssize_t)strlen(text));
@@ -177,12 +217,61 @@ static void short_read_after_hang_up_goes_on_to_the_end(void **state)
     assert_true(fix.a.io.hung_up);
     assert_int_equal(conn_read(&fix.env, &fix.a, fix.env.scratch, 100), 3);
     assert_true(fix.a.io.readable);
+    assert_true(fix.a.end_next);
     assert_false(fix.a.read_eof);
     assert_int_equal(conn_read(&fix.env, &fix.a, fix.env.scratch, 100), 0);
     assert_true(fix.a.read_eof);
     assert_false(fix.a.io.readable);
     assert_int_equal(conn_read(&fix.env, &fix.a, fix.env.scratch, 100), 0);
+    assert_int_equal(n_reads, 1);
+}
+
+static void full_read_after_hang_up_is_followed_by_another(void **state)
+{
+    (void)state;
+    peer_sends(fix.far_a, "good bye");
+    assert_int_equal(shutdown(fix.far_a, SHUT_WR), 0);
+    turn();
+    assert_int_equal(conn_read(&fix.env, &fix.a, fix.env.scratch, 5), 5);
+    assert_false(fix.a.end_next);
+    assert_int_equal(conn_read(&fix.env, &fix.a, fix.env.scratch, 5), 3);
+    assert_true(fix.a.end_next);
+    assert_int_equal(conn_read(&fix.env, &fix.a, fix.env.scratch, 5), 0);
     assert_int_equal(n_reads, 2);
+}
+
+/* A read stops before a byte out of band (RFC 6093), which is skipped: what is behind it is neither forgotten nor lost. */
+static void short_read_before_urgent_data_is_not_the_last(void **state)
+{
+    (void)state;
+    use_tcp();
+    peer_sends(fix.far_a, "one");
+    assert_int_equal(send(fix.far_a, "!", 1, MSG_OOB), 1);
+    TURN_UNTIL(fix.a.io.urgent);
+    peer_sends(fix.far_a, "two");
+    assert_int_equal(shutdown(fix.far_a, SHUT_WR), 0);
+    TURN_UNTIL(fix.a.io.hung_up);
+    assert_int_equal(conn_read(&fix.env, &fix.a, fix.env.scratch, 100), 3);
+    assert_memory_equal(fix.env.scratch, "one", 3);
+    assert_true(fix.a.io.readable);
+    assert_false(fix.a.end_next);
+    assert_int_equal(conn_read(&fix.env, &fix.a, fix.env.scratch, 100), 3);
+    assert_memory_equal(fix.env.scratch, "two", 3);
+    assert_int_equal(conn_read(&fix.env, &fix.a, fix.env.scratch, 100), 0);
+}
+
+static void end_leaves_in_the_packet_of_the_last_bytes(void **state)
+{
+    uint32_t before;
+
+    (void)state;
+    use_tcp();
+    before = packets_out(&fix.a);
+    conn_gather(&fix.env, &fix.a, SPAN_LIT("bye"));
+    assert_int_equal(conn_shut(&fix.env, &fix.a), 0);
+    assert_int_equal(packets_out(&fix.a), before + 1);
+    peer_gets(fix.far_a, "bye");
+    peer_gets(fix.far_a, "");
 }
 
 static void hang_up_after_a_short_read_is_told(void **state)
@@ -589,6 +678,9 @@ int main(void)
         WITH_FIXTURE(short_read_is_the_last_try),
         WITH_FIXTURE(full_read_keeps_the_bit),
         WITH_FIXTURE(short_read_after_hang_up_goes_on_to_the_end),
+        WITH_FIXTURE(full_read_after_hang_up_is_followed_by_another),
+        WITH_FIXTURE(short_read_before_urgent_data_is_not_the_last),
+        WITH_FIXTURE(end_leaves_in_the_packet_of_the_last_bytes),
         WITH_FIXTURE(hang_up_after_a_short_read_is_told),
         WITH_FIXTURE(read_error_sticks),
         WITH_FIXTURE(gathering_leaves_in_one_call),

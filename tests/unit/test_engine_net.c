@@ -236,6 +236,49 @@ static void family_none_is_refused(void **state)
     assert_int_equal(fd, -1);
 }
 
+static void own_addresses_are_known(void **state)
+{
+    static const struct {
+        const char *addr;
+        int result;
+    } cases[] = {
+        {"127.0.0.1:0", 1},
+        {"127.9.8.7:80", 1},
+        {"[::1]:0", 1},
+        {"192.0.2.1:0", 0},
+        {"[2001:db8::1]:0", 0},
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
+        struct addr addr = addr_of(cases[i].addr);
+
+        assert_int_equal(net_is_local(&addr), cases[i].result);
+    }
+}
+
+/* This host's own are always let in; what becomes of others a test with more addresses shows. */
+static void clients_of_this_host_are_not_limited(void **state)
+{
+    struct net_listen_opts opts = {.udp = true};
+    struct addr network = addr_of("[2001:db8::]:0"), addr;
+    int fd = listen_on("[::1]:0", &opts, &addr), client = -1;
+    char buf[8];
+
+    (void)state;
+    assert_int_equal(net_unlimit_clients6(fd), 0);
+    for (unsigned bits = 1; bits <= 128; bits++) {
+        assert_int_equal(net_limit_clients6(fd, &network, bits), 0);
+        assert_int_equal(net_connect_udp(&addr, NULL, &client), 0);
+        assert_int_equal(send(client, "x", 1, 0), 1);
+        (void)wait_for(fd, POLLIN);
+        assert_int_equal(recv(fd, buf, sizeof(buf), 0), 1);
+        (void)close(client);
+    }
+    assert_int_equal(net_unlimit_clients6(fd), 0);
+    (void)close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -248,6 +291,8 @@ int main(void)
         cmocka_unit_test(v6_only_leaves_v4_alone),
         cmocka_unit_test(reset_is_seen_by_the_peer),
         cmocka_unit_test(family_none_is_refused),
+        cmocka_unit_test(own_addresses_are_known),
+        cmocka_unit_test(clients_of_this_host_are_not_limited),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -574,6 +574,27 @@ static void bytes_behind_a_request_wait(void **state)
     assert_true(h1_reader_idle(&reader));
 }
 
+static void the_end_is_taken_when_it_is_due(void **state)
+{
+    struct http_header headers[H1_EVENTS_HEADERS];
+    struct http_msg msg = {.fields = {.at = headers, .cap = ARRAY_LEN(headers)}};
+    struct h1_reader reader;
+    struct h1_step step;
+
+    (void)state;
+    h1_reader_init_request(&reader, &limits);
+    assert_false(h1_try_end(&reader));
+    h1_read(&reader, GET(""), &msg, &step);
+    assert_true(h1_try_end(&reader));
+    assert_true(h1_reader_idle(&reader));
+    assert_false(h1_try_end(&reader));
+    h1_read(&reader, POST("Content-Length: 5\r\n", ""), &msg, &step);
+    assert_false(h1_try_end(&reader));
+    h1_read(&reader, IN("hello"), &msg, &step);
+    assert_int_equal(step.event, H1_BODY);
+    assert_true(h1_try_end(&reader));
+}
+
 static void bodies_may_pass_beside_the_reader(void **state)
 {
     struct http_header headers[H1_EVENTS_HEADERS];
@@ -691,6 +712,7 @@ int main(void)
         cmocka_unit_test(the_message_lies_in_the_input),
         cmocka_unit_test(empty_lines_count_as_used_but_not_as_head),
         cmocka_unit_test(bytes_behind_a_request_wait),
+        cmocka_unit_test(the_end_is_taken_when_it_is_due),
         cmocka_unit_test(bodies_may_pass_beside_the_reader),
         cmocka_unit_test(an_early_end_is_told_from_a_late_one),
         cmocka_unit_test(a_refusal_is_final),

@@ -21,13 +21,17 @@ static struct http_fields fields_of(const char *const *lines)
     return fields;
 }
 
-static void headers_are_found_and_dropped(void **state)
+/* known: whether the fields know which ids they have. */
+static void check_found_and_dropped(bool known)
 {
     static const char *const lines[] = {"A: 1", "Cookie: 2", "a: 3", "cookie: 4", "B: 5", NULL};
     struct http_fields fields = fields_of(lines);
     uint32_t pos = 0;
 
-    (void)state;
+    if (!known)
+        fields.ids = 0;
+    assert_true(http_may_have(&fields, HTTP_BIT(COOKIE)));
+    assert_int_equal(http_may_have(&fields, HTTP_BIT(HOST)), !known);
     assert_span_is(http_header_value(http_find(&fields, HTTP_NAME_COOKIE)), "2");
     assert_null(http_find(&fields, HTTP_NAME_HOST));
     assert_span_is(http_header_value(NULL), "");
@@ -48,6 +52,13 @@ static void headers_are_found_and_dropped(void **state)
     pos = 0;
     assert_null(http_find_name_from(&fields, SPAN_LIT("a"), &pos));
     assert_int_equal(fields.n, 5);
+}
+
+static void headers_are_found_and_dropped(void **state)
+{
+    (void)state;
+    check_found_and_dropped(true);
+    check_found_and_dropped(false);
 }
 
 static void headers_are_added_up_to_the_capacity(void **state)
@@ -96,6 +107,8 @@ static void hop_by_hop_headers_are_dropped(void **state)
         char left[200] = "";
         size_t at = 0;
 
+        if (i % 2 > 0)
+            fields.ids = 0; /* not known: the same comes of it */
         http_drop_hop_by_hop(&fields);
         for (uint32_t k = 0; k < fields.n; k++) {
             if (!fields.at[k].dropped)

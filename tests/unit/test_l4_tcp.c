@@ -1,110 +1,8 @@
+#include <netinet/tcp.h>
 #include <poll.h>
 
-#include "l4_make.h"
-
-static struct rig rig;
-
-/* One connection as the test sees it. */
-struct pair {
-    int client;
-    int server;     /* -1 until accepted */
-    uint32_t index; /* of the server */
-};
-
-static int dial(const struct addr *addr)
-{
-    struct sockaddr_storage sa;
-    socklen_t len = addr_to_sockaddr(addr, &sa);
-    int fd = socket(sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    assert_int_equal(connect(fd, (struct sockaddr *)&sa, len), 0);
-    return fd;
-}
-
-/* Whichever server the connection comes to. */
-static void take(struct pair *pair)
-{
-    nsec give_up_at = clock_mono() + RIG_PATIENCE;
-
-    while (pair->server < 0) {
-        rig_turn(&rig);
-        assert_true(clock_mono() < give_up_at);
-        for (uint32_t i = 0; pair->server < 0 && i < rig.n_servers; i++) {
-            if (rig.server_fds[i] < 0)
-                continue;
-            pair->server = accept4(rig.server_fds[i], NULL, NULL, SOCK_CLOEXEC);
-            pair->index = i;
-        }
-    }
-}
-
-static struct pair open_pair(void)
-{
-    struct pair pair = {.client = dial(&rig.at), .server = -1};
-
-    take(&pair);
-    return pair;
-}
-
-static void close_pair(struct pair *pair)
-{
-    (void)close(pair->client);
-    (void)close(pair->server);
-}
-
-static void say(int fd, const char *text)
-{
-    assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
-}
-
-static void hear(int fd, const char *text)
-{
-    char buf[256];
-    ssize_t n = rig_recv(&rig, fd, buf, sizeof(buf));
-
-    assert_true(n >= 0);
-    assert_span_is(((struct span){buf, (size_t)n}), text);
-}
-
-static void hear_end(int fd)
-{
-    char byte;
-
-    assert_int_equal(rig_recv(&rig, fd, &byte, 1), 0);
-}
-
-static void hear_reset(int fd)
-{
-    char byte;
-
-    assert_int_equal(rig_recv(&rig, fd, &byte, 1), -ECONNRESET);
-}
-
-static void reset(int fd)
-{
-    net_close_reset(fd);
-}
-
-/* Connected all the way. */
-static struct pair greeted_pair(void)
-{
-    struct pair pair = open_pair();
-
-    say(pair.client, "hello");
-    hear(pair.server, "hello");
-    return pair;
-}
-
-static void begin(uint32_t n_servers)
-{
-    rig_init(&rig, false, n_servers, RIG_MEMORY);
-    rig_start(&rig, "127.0.0.1:0");
-}
-
-static void until_idle(void)
-{
-    RIG_UNTIL(&rig, l4_active(rig.l4) == 0);
-}
+#include "l4/tcp.h"
+#include "l4_pair.h"
 
 /* proves: NLBI-22 NLBI-25 NLBI-27 */
 static void bytes_go_both_ways(void **state)
@@ -173,6 +71,65 @@ static void one_end_leaves_the_other_way_open(void **state)
     rig_done(&rig);
 }
 
+static const struct tcp_flow *only_flow(void)
+{
+    assert_int_equal(rig.listener->n_flows, 1);
+    return list_entry(rig.listener->flows.next, struct tcp_flow, link);
+}
+
+static int tcp_option(int fd, int option)
+{
+    int value = 0;
+    socklen_t len = sizeof(value);
+
+    assert_int_equal(getsockopt(fd, IPPROTO_TCP, option, &value, &len), 0);
+    return value;
+}
+
+/* Nothing delays a first write, so that its connection need not be told not to. */
+static void nothing_is_delayed_from_the_second_write_on(void **state)
+{
+    struct pair pair;
+
+    (void)state;
+    begin(1);
+    pair = greeted_pair();
+    assert_int_equal(tcp_option(only_flow()->client.conn.io.fd, TCP_NODELAY), 1);
+    assert_int_equal(tcp_option(only_flow()->server.conn.io.fd, TCP_NODELAY), 0);
+    say(pair.client, "again");
+    hear(pair.server, "again");
+    assert_int_equal(tcp_option(only_flow()->server.conn.io.fd, TCP_NODELAY), 1);
+    close_pair(&pair);
+    rig_done(&rig);
+}
+
+static void last_words_and_end_go_together(void **state)
+{
+    struct pair pair;
+
+    (void)state;
+    begin(1);
+    pair = greeted_pair();
+    say(pair.server, "bye");
+    assert_int_equal(shutdown(pair.server, SHUT_WR), 0);
+    hear(pair.client, "bye");
+    hear_end(pair.client);
+    /* The other way is still open. */
+    say(pair.client, "wait");
+    hear(pair.server, "wait");
+    say(pair.client, "that is all");
+    assert_int_equal(shutdown(pair.client, SHUT_WR), 0);
+    hear(pair.server, "that is all");
+    hear_end(pair.server);
+    until_idle();
+    assert_int_equal(counter_get(&rig_cell(&rig)->bytes_in), 20);
+    assert_int_equal(counter_get(&rig_cell(&rig)->bytes_out), 3);
+    assert_int_equal(rig_reason(&rig, REASON_CLIENT_RESET), 0);
+    assert_int_equal(rig_reason(&rig, REASON_SERVER_RESET), 0);
+    close_pair(&pair);
+    rig_done(&rig);
+}
+
 static void a_reset_is_passed_on(void **state)
 {
     struct pair pair;
@@ -195,30 +152,38 @@ static void a_reset_is_passed_on(void **state)
     rig_done(&rig);
 }
 
+static bool idle_time_is_kept(unsigned idle_ms)
+{
+    struct pair pair;
+    nsec begun_at, said_at;
+    bool in_time;
+
+    rig_init(&rig, false, 1, RIG_MEMORY);
+    rig.conf.idle_timeout_ms = idle_ms;
+    rig_start(&rig, "127.0.0.1:0");
+    begun_at = clock_mono();
+    pair = open_pair();
+    said_at = rig_turn_for(&rig, nsec_from_ms(idle_ms) * 5 / 8);
+    in_time = said_at - begun_at < nsec_from_ms(idle_ms) * 7 / 8;
+    if (in_time) {
+        say(pair.client, "x");
+        hear(pair.server, "x");
+        hear_reset(pair.server);
+        assert_true(clock_mono() - said_at > nsec_from_ms(idle_ms) * 3 / 4);
+        hear_reset(pair.client);
+        assert_int_equal(l4_active(rig.l4), 0);
+        assert_int_equal(rig_reason(&rig, REASON_IDLE_TIMEOUT), 1);
+    }
+    close_pair(&pair);
+    rig_done(&rig);
+    return in_time;
+}
+
 /* proves: CLBL-11 */
 static void idle_time_resets_both_sides(void **state)
 {
-    struct pair pair;
-    nsec begun_at, heard_at;
-
     (void)state;
-    rig_init(&rig, false, 1, RIG_MEMORY);
-    rig.conf.idle_timeout_ms = 80;
-    rig_start(&rig, "127.0.0.1:0");
-    pair = open_pair();
-    begun_at = clock_mono();
-    while (clock_mono() - begun_at < 50 * NSEC_PER_MSEC)
-        rig_turn(&rig);
-    say(pair.client, "x");
-    hear(pair.server, "x");
-    heard_at = clock_mono();
-    hear_reset(pair.server);
-    assert_true(clock_mono() - heard_at > 60 * NSEC_PER_MSEC);
-    hear_reset(pair.client);
-    assert_int_equal(l4_active(rig.l4), 0);
-    assert_int_equal(rig_reason(&rig, REASON_IDLE_TIMEOUT), 1);
-    close_pair(&pair);
-    rig_done(&rig);
+    rig_until_in_time(idle_time_is_kept, 80);
 }
 
 static void stop_server(uint32_t i)
@@ -471,19 +436,21 @@ static void bulk_is_whole(void **state)
     }
 }
 
-/* Sends until nothing is taken any more. */
+/* Sends until nothing is taken any more for a while, in turns too: the process may have stood still. */
 static uint64_t stuff(int fd)
 {
     static const char zeroes[65536];
     uint64_t sum = 0;
     nsec moved_at = clock_mono();
+    unsigned n_idle = 0;
 
-    while (clock_mono() - moved_at < 30 * NSEC_PER_MSEC) {
+    while (clock_mono() - moved_at < 30 * NSEC_PER_MSEC || n_idle++ < 100) {
         ssize_t n = send(fd, zeroes, sizeof(zeroes), MSG_DONTWAIT | MSG_NOSIGNAL);
 
         if (n > 0) {
             sum += (uint64_t)n;
             moved_at = clock_mono();
+            n_idle = 0;
         }
         assert_int_equal(engine_turn(rig.worker->engine, 0), 0);
     }
@@ -733,6 +700,8 @@ int main(void)
         cmocka_unit_test(bytes_go_both_ways),
         cmocka_unit_test(servers_may_speak_first),
         cmocka_unit_test(one_end_leaves_the_other_way_open),
+        cmocka_unit_test(nothing_is_delayed_from_the_second_write_on),
+        cmocka_unit_test(last_words_and_end_go_together),
         cmocka_unit_test(a_reset_is_passed_on),
         cmocka_unit_test(idle_time_resets_both_sides),
         cmocka_unit_test(a_refusal_is_followed_by_the_next_server),

@@ -212,6 +212,31 @@ static void line_is_whole_or_absent(void **state)
     assert_span_is(text_span(&out), full_line);
 }
 
+/* Room for the longest line: every text is six times as long as it came. */
+static void line_is_written_in_place_where_there_is_room(void **state)
+{
+    char *controls = base_alloc(ACCESS_TEXT_MAX);
+    struct span text = {controls, ACCESS_TEXT_MAX};
+    struct log_record longest = full;
+    struct text out;
+
+    (void)state;
+    memset(controls, 1, ACCESS_TEXT_MAX);
+    longest.instance = longest.listener = longest.rule = text;
+    longest.host = longest.http_host = longest.referer = text;
+    longest.user_agent = longest.forwarded_for = longest.real_ip = text;
+    longest.method = longest.uri = longest.scheme = longest.protocol = text;
+    text_init(&out, 1 << 20);
+    assert_true(text_make_room(&out, 1 << 20));
+    access_log_format(&full, &out);
+    assert_span_is(text_span(&out), full_line);
+    access_log_format(&longest, &out);
+    assert_true(out.len > (size_t)13 * 6 * ACCESS_TEXT_MAX);
+    assert_int_equal(out.ptr[out.len - 1], '\n');
+    text_done(&out);
+    free(controls);
+}
+
 static void packing_loses_nothing(void **state)
 {
     static const struct log_record empty = {0};
@@ -264,6 +289,7 @@ int main(void)
         cmocka_unit_test(time_never_runs_backwards),
         cmocka_unit_test(hostile_bytes_stay_inside_their_string),
         cmocka_unit_test(line_is_whole_or_absent),
+        cmocka_unit_test(line_is_written_in_place_where_there_is_room),
         cmocka_unit_test(packing_loses_nothing),
         cmocka_unit_test(long_texts_are_cut),
     };

@@ -18,6 +18,7 @@
     "'version_by_client':true,'response_head_bytes':1024},"                                    \
     "{'kind':'server_group','id':'g2','protocol':'http','slow_start_ms':100},"                 \
     "{'kind':'listener','id':'l','instance':'i','bind':['127.0.0.1','::'],'port':80,"          \
+    "'ipv6_clients':'fd00::','ipv6_clients_bits':8,"                                           \
     "'protocol':'http','default_actions':[{'type':'fixed_response','status':503,"              \
     "'content':'a\\n\\tb','content_type':'text/html; charset=utf-8'}],'access_log':false,"     \
     "'idle_timeout_ms':11,'request_timeout_ms':12,'header_timeout_ms':13,"                     \
@@ -146,6 +147,95 @@ static void what_is_written_reads_back_to_the_same(void **state)
     }
 }
 
+struct parts {
+    struct text all;
+    unsigned n;
+    unsigned fail_at; /* the part that is refused; 0: none */
+};
+
+static int take_part(void *arg, struct span part)
+{
+    struct parts *parts = arg;
+
+    if (++parts->n == parts->fail_at)
+        return -ENOSPC;
+    text_add(&parts->all, part);
+    return 0;
+}
+
+/* Far more than one part of 64 KiB. */
+static struct builder *make_many(void)
+{
+    struct builder *builder = builder_new();
+    struct text change;
+
+    text_init(&change, 8u << 20);
+    text_add(&change, SPAN_LIT("{'version':9,'upsert':["));
+    for (unsigned i = 0; i < 3000; i++)
+        text_addf(&change,
+            "%s{'kind':'server_group','id':'g-%u','protocol':'http','servers':"
+            "[{'id':'a','ip':'127.0.0.1','port':8001}]}",
+            i > 0 ? "," : "", i);
+    text_add(&change, SPAN_LIT("]}"));
+    text_add_char(&change, '\0');
+    make_change(builder, change.ptr, false);
+    text_done(&change);
+    return builder;
+}
+
+static void parts_are_the_whole(void **state)
+{
+    struct builder *builder = make_many();
+    struct text whole = encode(builder);
+    struct parts parts = {0};
+
+    (void)state;
+    text_init(&parts.all, SIZE_MAX);
+    assert_int_equal(snapshot_encode(builder_current(builder), take_part, &parts), 0);
+    assert_in_range(parts.n, 4, 10); /* 3000 of about 105 bytes, 64 KiB at a time */
+    assert_int_equal(parts.all.len, whole.len);
+    assert_memory_equal(parts.all.ptr, whole.ptr, whole.len);
+    text_done(&parts.all);
+    text_done(&whole);
+    builder_free(builder);
+}
+
+static void a_part_that_is_refused_is_the_last(void **state)
+{
+    struct builder *builder = make_many();
+    struct parts parts = {.fail_at = 2};
+
+    (void)state;
+    text_init(&parts.all, SIZE_MAX);
+    assert_int_equal(snapshot_encode(builder_current(builder), take_part, &parts), -ENOSPC);
+    assert_int_equal(parts.n, 2);
+    text_done(&parts.all);
+    builder_free(builder);
+}
+
+/* What the thread that saves relies on: a set that it holds stays as it was. */
+static void a_set_that_is_held_stays_what_it_was(void **state)
+{
+    struct builder *builder = make_many();
+    struct snapshot *held = snapshot_ref(builder_current(builder));
+    struct text before = encode(builder);
+    struct parts parts = {0};
+
+    (void)state;
+    make_change(builder,
+        "{'version':10,'upsert':[{'kind':'server_group','id':'g-7','protocol':'http','tries':3}],"
+        "'remove':[{'kind':'server_group','id':'g-8'}]}",
+        false);
+    text_init(&parts.all, SIZE_MAX);
+    assert_int_equal(snapshot_encode(held, take_part, &parts), 0);
+    assert_int_equal(parts.all.len, before.len);
+    assert_memory_equal(parts.all.ptr, before.ptr, before.len);
+    builder_unref(builder, held);
+    text_done(&parts.all);
+    text_done(&before);
+    builder_free(builder);
+}
+
 static bool everything_has(const struct field *row)
 {
     char key[64];
@@ -204,6 +294,9 @@ int main(void)
         cmocka_unit_test(an_empty_set_is_written),
         cmocka_unit_test(defaults_are_left_out),
         cmocka_unit_test(what_is_written_reads_back_to_the_same),
+        cmocka_unit_test(parts_are_the_whole),
+        cmocka_unit_test(a_part_that_is_refused_is_the_last),
+        cmocka_unit_test(a_set_that_is_held_stays_what_it_was),
         cmocka_unit_test(everything_has_every_field),
         cmocka_unit_test(the_reference_page_has_every_field),
     };

@@ -275,7 +275,8 @@ static int authenticate(struct api_exchange *x)
             "More than %u calls in a second came with this AccessKey.", api->limits.per_second);
     r = nonces_add(&api->nonces, x->wire.key_id, x->wire.nonce, x->now_ms, NONCE_KEPT_MS);
     if (r == NONCE_FULL)
-        return wire_fail(error, 400, "Throttling", "Too many requests came in the last half hour.");
+        return wire_fail(error, 400, "Throttling",
+            "More requests came with this AccessKey in the last half hour than can be kept from being repeated.");
     if (r != 0)
         return wire_fail(error, 400, "SignatureNonceUsed",
             "The nonce was used before: each request needs a new one.");
@@ -373,12 +374,12 @@ void api_serve(void *arg, struct serve_request *request)
 {
     struct api *api = arg;
     struct api_exchange x = {.api = api, .request = request, .now_ms = api_now_ms(api)};
-    struct serve_answer answer = {.content_type = "application/json;charset=utf-8"};
+    struct serve_answer answer = {.content_type = API_CONTENT_TYPE};
     struct text body;
 
     describe(&x);
     wire_error_init(&x.error);
-    text_init(&body, ANSWER_MAX);
+    text_init_secret(&body, ANSWER_MAX);
     if (admit(&x) == 0) {
         answer.status = (uint16_t)answer_call(&x, &body);
     } else {

@@ -20,6 +20,12 @@ int api_root_key(struct catalog *catalog, const struct node_conf *node) MUST_CHE
 /* serve_fn: "/" with GET and POST. arg: the api. */
 void api_serve(void *arg, struct serve_request *request);
 
+#define API_CONTENT_TYPE "application/json;charset=utf-8"
+
+/* serve_refusal_fn: the envelope of errors, with a RequestId. arg is not used. */
+const char *api_refusal(
+    void *arg, const struct serve_request *request, unsigned status, struct text *body);
+
 /* One call without HTTP: operation, pairs, who. Writes the answer's JSON and returns its HTTP status. All that HTTP calls
  * get too: permission, ClientToken, DryRun, operation log, jobs. Tests and the first start use it. */
 unsigned api_call(struct api *api, const struct openapi_operation *op, const struct params *params,

@@ -2,9 +2,11 @@
 
 #include <strings.h>
 
+#include "control/api/quota.h"
 #include "control/api/token.h"
 #include "control/control.h"
 #include "control/products/system/keys.h"
+#include "control/secrets.h"
 #include "observe/log.h"
 
 /* One call under way. */
@@ -219,8 +221,10 @@ static int commit(struct dispatch *d)
 static int run(struct dispatch *d, call_fn fn)
 {
     struct call *call = &d->call;
-    int r;
+    int r = quota_check(call);
 
+    if (r < 0)
+        return r;
     r = fn(call);
     if (r != 0 && call->code[0] == '\0') {
         log_line(LOG_ERROR, "api: %s failed without a reason: %d", call->op->name, r);
@@ -266,7 +270,8 @@ static int perform(struct dispatch *d)
     return 0;
 }
 
-unsigned dispatch(struct api *api, const struct dispatch_request *request, struct text *ret_json)
+static unsigned dispatch_call(
+    struct api *api, const struct dispatch_request *request, struct text *ret_json)
 {
     struct dispatch d = {.api = api, .request = request, .out = json_object()};
     unsigned status;
@@ -297,5 +302,18 @@ unsigned dispatch(struct api *api, const struct dispatch_request *request, struc
     json_decref(d.in);
     json_decref(d.out);
     json_decref(d.answer);
+    return status;
+}
+
+unsigned dispatch(struct api *api, const struct dispatch_request *request, struct text *ret_json)
+{
+    bool has_secrets = openapi_has_secrets(request->op);
+    unsigned status;
+
+    if (has_secrets)
+        secrets_begin();
+    status = dispatch_call(api, request, ret_json);
+    if (has_secrets)
+        secrets_end();
     return status;
 }

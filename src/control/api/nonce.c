@@ -6,12 +6,39 @@
 
 void nonces_init(struct nonces *nonces)
 {
-    *nonces = (struct nonces){.fd = -1};
+    *nonces = (struct nonces){.fd = -1, .most = NONCES_MAX};
     list_init(&nonces->list);
+}
+
+/* A new one has no nonce yet. */
+static struct nonce_owner *owner_of(struct nonces *nonces, struct span name)
+{
+    struct nonce_owner *owner = map_find(&nonces->owners, name);
+
+    if (owner)
+        return owner;
+    owner = base_zalloc(sizeof(*owner) + name.len);
+    owner->len = name.len;
+    if (name.len > 0)
+        memcpy(owner->name, name.ptr, name.len);
+    (void)map_set(&nonces->owners, (struct span){owner->name, name.len}, owner);
+    return owner;
+}
+
+static void owner_settle(struct nonces *nonces, struct nonce_owner *owner)
+{
+    if (owner->n > 0)
+        return;
+    (void)map_remove(&nonces->owners, (struct span){owner->name, owner->len});
+    free(owner);
 }
 
 static void nonce_forget(struct nonces *nonces, struct nonce *nonce)
 {
+    if (nonce->owner) {
+        nonce->owner->n--;
+        owner_settle(nonces, nonce->owner);
+    }
     (void)map_remove(&nonces->map, (struct span){nonce->key, NONCE_KEY_LEN});
     list_remove(&nonce->link);
     free(nonce);
@@ -34,6 +61,7 @@ void nonces_done(struct nonces *nonces)
     while (!list_empty(&nonces->list))
         nonce_forget(nonces, container_of(nonces->list.next, struct nonce, link));
     map_done(&nonces->map);
+    map_done(&nonces->owners);
     if (nonces->fd >= 0)
         (void)close(nonces->fd);
     nonces->fd = -1;
@@ -62,6 +90,8 @@ int nonces_add(
     struct nonces *nonces, struct span key_id, struct span nonce, uint64_t now_ms, uint64_t kept_ms)
 {
     char hash[SIGN_SHA256_LEN + 1];
+    struct nonce_owner *owner;
+    struct nonce *added;
     struct text both;
 
     nonces_expire(nonces, now_ms);
@@ -72,8 +102,14 @@ int nonces_add(
     text_done(&both);
     if (map_find(&nonces->map, (struct span){hash, NONCE_KEY_LEN}))
         return NONCE_USED;
-    if (nonces->map.n >= NONCES_MAX)
+    owner = owner_of(nonces, key_id);
+    if (owner->n >= nonces->most - MIN(nonces->map.n, nonces->most)) {
+        owner_settle(nonces, owner);
         return NONCE_FULL;
-    nonces_note(nonces, nonce_new(nonces, hash, now_ms + kept_ms));
+    }
+    added = nonce_new(nonces, hash, now_ms + kept_ms);
+    added->owner = owner;
+    owner->n++;
+    nonces_note(nonces, added);
     return 0;
 }

@@ -67,7 +67,7 @@ static int read_file(struct nonces *nonces, uint64_t now_ms, uint64_t kept_ms)
         struct record record;
 
         memcpy(&record, text.ptr + at, sizeof(record));
-        if (record.forget_at_ms > now_ms && nonces->map.n < NONCES_MAX)
+        if (record.forget_at_ms > now_ms && nonces->map.n < nonces->most)
             (void)nonces_put(nonces, record.key, MIN(record.forget_at_ms, now_ms + kept_ms));
     }
     text_done(&text);

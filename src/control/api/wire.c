@@ -18,7 +18,7 @@
 void wire_error_init(struct wire_error *error)
 {
     *error = (struct wire_error){0};
-    text_init(&error->message, WIRE_MESSAGE_MAX);
+    text_init_secret(&error->message, WIRE_MESSAGE_MAX);
 }
 
 void wire_error_done(struct wire_error *error)
@@ -188,7 +188,7 @@ static int verify_v1(const struct wire_request *request, const struct wire *wire
     struct text string;
     int r = 0;
 
-    text_init(&string, WIRE_STRING_MAX);
+    text_init_secret(&string, WIRE_STRING_MAX);
     sign_v1_string(&string, request->method, &wire->params);
     sign_v1(secret, text_span(&string), expected);
     if (text_failed(&string) ||
@@ -267,7 +267,7 @@ static int verify_v3(const struct wire_request *request, const struct wire *wire
                 "Signed header %.*s is not there, or more than once.",
                 (int)MIN(a->headers[i].len, 64u), a->headers[i].ptr);
     }
-    text_init(&canonical, WIRE_STRING_MAX);
+    text_init_secret(&canonical, WIRE_STRING_MAX);
     sign_v3_canonical(
         &canonical, request->method, &query, headers, a->n_headers, wire->content_sha256);
     sign_v3(secret, text_span(&canonical), expected);

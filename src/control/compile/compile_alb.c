@@ -116,6 +116,7 @@ static void emit_listener(
     is_http = strcmp(protocol, "http") == 0;
     json_put_text(json, "instance", instance->id);
     json_put(json, "bind", part_bind(instance->body));
+    part_ipv6_clients(compile, json, instance->body);
     json_put_int(json, "port", json_int(body, "ListenerPort", 0));
     json_put_text(json, "protocol", protocol);
     json_put(json, "default_actions", part_actions(json_object_get(body, "DefaultActions")));

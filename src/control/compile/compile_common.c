@@ -73,7 +73,7 @@ static void add_address(json_t *bind, const char *ip)
 json_t *part_bind(const json_t *body)
 {
     static const char *const members[] = {
-        "IntranetAddress", "PrivateIPv4Address", "Address", "PublicIPv4Address"};
+        "IntranetAddress", "PrivateIPv4Address", "Address", "PublicIPv4Address", "Ipv6Address"};
     json_t *bind = json_array(), *zone, *address;
     size_t i, j;
 
@@ -84,6 +84,19 @@ json_t *part_bind(const json_t *body)
         }
     }
     return bind;
+}
+
+void part_ipv6_clients(const struct compile *compile, json_t *json, const json_t *body)
+{
+    const struct cidr *range = &compile->node->vpc_range6;
+    char ip[ADDR_TEXT_MAX];
+    size_t n;
+
+    if (!json_text_is(body, "Ipv6AddressType", "Intranet") || range->addr.family == 0)
+        return;
+    n = addr_format_ip(&range->addr, ip);
+    json_put(json, "ipv6_clients", json_stringn(ip, n));
+    json_put_int(json, "ipv6_clients_bits", range->prefix);
 }
 
 json_t *part_forward(const char *group_id)

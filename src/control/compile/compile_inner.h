@@ -65,6 +65,8 @@ const char *part_lower(const char *text, char buf[static PART_NAME_LEN]);
 
 /* Addresses that clients reach: of ZoneMappings[].LoadBalancerAddresses[], each once. */
 json_t *part_bind(const json_t *body);
+/* ipv6_clients of a listener: the VPC's, of an instance whose Ipv6AddressType is Intranet. */
+void part_ipv6_clients(const struct compile *compile, json_t *json, const json_t *body);
 /* [{"type": "forward", "groups": [{"group": id}]}] */
 json_t *part_forward(const char *group_id);
 /* Adds {"certificate": id, "domains": [domain]} to an array; without domain (NULL) the certificate's own names count. id NULL or

@@ -90,6 +90,7 @@ static void emit_listener(
     is_udp = strcmp(protocol, "udp") == 0;
     json_put_text(json, "instance", instance->id);
     json_put(json, "bind", part_bind(instance->body));
+    part_ipv6_clients(compile, json, instance->body);
     put_ports(json, body);
     json_put_text(json, "protocol", protocol);
     json_put(json, "default_actions", make_forward(compile, body, is_udp));

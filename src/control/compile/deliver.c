@@ -35,6 +35,7 @@ struct deliver {
     struct timer retry_timer, write_timer;
     uint64_t acked_version, acked_revision; /* 0: none in this process's life */
     uint64_t sent_version, sent_revision;
+    uint64_t known_version; /* what the data plane has in force, by all that it said */
     nsec sent_at;
     int64_t pid; /* of the data process */
 };
@@ -92,6 +93,7 @@ static void deliver_acked(struct deliver *deliver)
     outbox_acknowledge(&deliver->outbox);
     deliver->acked_version = deliver->sent_version;
     deliver->acked_revision = deliver->sent_revision;
+    deliver->known_version = deliver->sent_version;
     watch_changed(&deliver->watch);
 }
 
@@ -163,6 +165,7 @@ static bool on_status(struct deliver *deliver, const json_t *status)
     if (pid != deliver->pid)
         outbox_retry(&deliver->outbox);
     deliver->pid = pid;
+    deliver->known_version = version;
     if (version == deliver->sent_version && version != deliver->acked_version &&
         !list_empty(&deliver->outbox.in_flight))
         deliver_acked(deliver); /* its answer got lost */
@@ -192,15 +195,43 @@ static bool on_names(struct deliver *deliver, const json_t *answer)
     return true;
 }
 
+/* An answer belongs to what was sent last: there is one at a time. A line that could not even be read has no version. */
+static bool is_answer_to(const json_t *answer, uint64_t version)
+{
+    const json_t *number = json_object_get(answer, "version");
+
+    return !number || (uint64_t)json_integer_value(number) == version;
+}
+
+/* Somebody else has changed the data plane: what it has is asked for anew. */
+static bool is_changed_by_others(const struct deliver *deliver, const json_t *answer)
+{
+    const json_t *in_force = json_object_get(answer, "in_force");
+
+    return in_force && (uint64_t)json_integer_value(in_force) != deliver->known_version;
+}
+
 static bool on_applied(struct deliver *deliver, const json_t *answer)
 {
-    int r = outbox_answer(&deliver->outbox, answer);
+    int r;
 
+    if (!is_answer_to(answer, deliver->sent_version))
+        return false;
+    r = outbox_answer(&deliver->outbox, answer);
     if (r < 0)
         return false;
     if (r == OUTBOX_ENDING) {
         link_again(&deliver->link); /* the next process is coming */
         return true;
+    }
+    if (r == OUTBOX_REFUSED) {
+        log_line(LOG_DEBUG, "data plane: version %llu is refused; version %llu stays in force",
+            (unsigned long long)deliver->sent_version, (unsigned long long)deliver->known_version);
+        if (is_changed_by_others(deliver, answer)) {
+            log_line(LOG_WARNING, "data plane: it was changed by others and gets everything");
+            link_again(&deliver->link);
+            return true;
+        }
     }
     if (r == 0) {
         log_line(LOG_DEBUG, "data plane: version %llu is in force after %lld us",

@@ -52,6 +52,7 @@ const struct kind kinds[] = {
     {"system.refusal", REFS()},
     {"system.token", REFS()},
     {"vpc.address", REFS("Owner", "VSwitchId")},
+    {"vpc.address6", REFS("Owner", "VSwitchId")},
     {"vpc.eip", REFS("Owner", "PoolId")},
     {"vpc.eip_pool", REFS()},
     {"vpc.vpc", REFS()},

@@ -78,6 +78,9 @@ void h1_reader_init_response(
 void h1_read(
     struct h1_reader *reader, struct span in, struct http_msg *msg, struct h1_step *ret_step);
 
+/* Whether H1_END is due without more input; it is taken then, as h1_read would. For heads without a body. */
+bool h1_try_end(struct h1_reader *reader);
+
 /* The peer closed its side. H1_END if that ends the message regularly (HTTP_BODY_CLOSE), H1_MORE if the reader
  * stands between messages, else H1_REFUSE. */
 void h1_read_eof(struct h1_reader *reader, struct h1_step *ret_step);

@@ -3,6 +3,7 @@
 
 #include "http/chars.h"
 #include "http/h1/h1_simd.h"
+#include "http/names.h"
 
 /* A list in Connection longer than this serves only to make hop-by-hop removal expensive. */
 #define CONNECTION_OPTIONS_MAX 64u
@@ -33,18 +34,37 @@ static inline enum reason parse_field(
     if (UNLIKELY(name.len == 0 || *at != ':'))
         return is_blank(*line) ? REASON_OBS_FOLD : REASON_BAD_HEADER_NAME;
     at++;
-    while (is_blank(*at)) /* ends at CR */
+    if (LIKELY(*at == ' '))
         at++;
-    while (end > at && is_blank(end[-1]))
+    while (UNLIKELY(is_blank(*at))) /* ends at CR */
+        at++;
+    while (UNLIKELY(is_blank(end[-1])) && end > at)
         end--;
     *ret_header = (struct http_header){
         .name = name.ptr,
         .value = at,
         .name_len = (uint32_t)name.len,
         .value_len = (uint32_t)(end - at),
-        .id = (uint16_t)http_name_find(name),
+        .id = (uint16_t)http_name_look_up(name),
     };
     return REASON_NONE;
+}
+
+static void note_option(struct h1_facts *facts, struct span option)
+{
+    switch (option.len) {
+    case 5:
+        facts->close |= span_eq_nocase(option, SPAN_LIT("close"));
+        break;
+    case 7:
+        facts->asks_upgrade |= span_eq_nocase(option, SPAN_LIT("upgrade"));
+        break;
+    case 10:
+        facts->keep_alive |= span_eq_nocase(option, SPAN_LIT("keep-alive"));
+        break;
+    default:
+        break;
+    }
 }
 
 static enum reason note_connection(struct h1_facts *facts, struct span list)
@@ -54,9 +74,7 @@ static enum reason note_connection(struct h1_facts *facts, struct span list)
     while (span_next(&list, ',', &option)) {
         if (++facts->n_options > CONNECTION_OPTIONS_MAX)
             return REASON_BAD_HEADER_VALUE;
-        facts->close |= span_eq_nocase(option, SPAN_LIT("close"));
-        facts->keep_alive |= span_eq_nocase(option, SPAN_LIT("keep-alive"));
-        facts->asks_upgrade |= span_eq_nocase(option, SPAN_LIT("upgrade"));
+        note_option(facts, option);
     }
     return REASON_NONE;
 }
@@ -83,6 +101,11 @@ static void note_te(struct http_msg *msg, struct span list)
             msg->te_trailers = true;
     }
 }
+
+/* What note_field looks at. */
+#define NOTED                                                                   \
+    (HTTP_BIT(HOST) | HTTP_BIT(CONNECTION) | HTTP_BIT(TE) | HTTP_BIT(UPGRADE) | \
+        HTTP_BIT(TRANSFER_ENCODING) | HTTP_BIT(CONTENT_LENGTH) | HTTP_BIT(EXPECT))
 
 static enum reason note_field(
     struct h1_facts *facts, const struct http_header *header, struct http_msg *msg)
@@ -127,30 +150,34 @@ static enum reason parse_fields(const struct h1_scan *scan, const struct h1_limi
     const char *base = scan->in.ptr;
     const char *line = scan->trailers ? base : base + scan->start_end + 2;
     const char *limit = base + scan->at;
-    struct http_header *headers = scan->fields->at;
+    struct http_header *header = scan->fields->at;
+    struct http_header *end_header = header + scan->n_lines;
+    uint64_t ids = 0;
 
     if (scan->n_lines > MIN(limits->n_headers, scan->fields->cap))
         return scan->response ? REASON_RESPONSE_TOO_LONG : REASON_TOO_MANY_HEADERS;
-    for (uint32_t i = 0; i < scan->n_lines; i++) {
-        const char *end = base + headers[i].value_len;
-        enum reason reason = parse_field(line, end, limit, &headers[i]);
+    for (; header < end_header; header++) {
+        const char *end = base + header->value_len;
+        enum reason reason = parse_field(line, end, limit, header);
 
         if (UNLIKELY(reason != REASON_NONE))
             return reason;
-        if (facts && headers[i].id != HTTP_NAME_OTHER) {
-            reason = note_field(facts, &headers[i], msg);
+        ids |= http_name_bit(header->id);
+        if (facts && (http_name_bit(header->id) & NOTED)) {
+            reason = note_field(facts, header, msg);
             if (UNLIKELY(reason != REASON_NONE))
                 return reason;
         }
         line = end + 2;
     }
     scan->fields->n = scan->n_lines;
+    scan->fields->ids = ids;
     return REASON_NONE;
 }
 
 /* Exactly "chunked". Other codings that are at least well-formed are told apart: they are unknown, not wrong
  * (RFC 9112 section 6.1). */
-static enum reason check_coding(struct span list, bool *ret_unknown)
+COLD static enum reason check_coding(struct span list, bool *ret_unknown)
 {
     bool chunked = false;
     struct span coding;

@@ -36,7 +36,7 @@ static void split_query(struct span target, struct http_msg *msg)
 }
 
 /* absolute-form: "http://authority/path?query" */
-static enum reason parse_absolute(struct span target, struct http_msg *msg)
+COLD static enum reason parse_absolute(struct span target, struct http_msg *msg)
 {
     size_t colon = span_find(target, ':');
     struct span scheme = {target.ptr, colon};
@@ -135,7 +135,7 @@ enum reason h1_parse_status_line(struct span line, struct http_msg *msg)
 }
 
 /* Host and the authority of the target name the same server; the port of the scheme may be left out. */
-static bool same_authority(struct span host, const struct http_msg *msg)
+COLD static bool same_authority(struct span host, const struct http_msg *msg)
 {
     uint16_t default_port = msg->scheme.len == 5 ? 443 : 80;
     struct span name, other;

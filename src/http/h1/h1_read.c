@@ -22,7 +22,7 @@ void h1_reader_init_response(
     };
 }
 
-static uint16_t refusal_status(const struct h1_reader *reader, enum reason reason)
+COLD static uint16_t refusal_status(const struct h1_reader *reader, enum reason reason)
 {
     if (reader->response)
         return 502;
@@ -43,7 +43,7 @@ static uint16_t refusal_status(const struct h1_reader *reader, enum reason reaso
 }
 
 /* Whatever comes behind a refused message could be read in two ways: the reader stays here. */
-static void refuse(
+COLD static void refuse(
     struct h1_reader *reader, enum reason reason, uint16_t status, struct h1_step *ret_step)
 {
     _Static_assert(REASON_COUNT <= UINT8_MAX, "kept in chunk_digits");
@@ -54,13 +54,18 @@ static void refuse(
     *ret_step = (struct h1_step){.event = H1_REFUSE, .reason = reason, .status = status};
 }
 
-static void end_message(struct h1_reader *reader, struct h1_step *ret_step)
+static void begin_next(struct h1_reader *reader)
 {
     reader->state = H1_STATE_HEAD;
     reader->left = 0;
     reader->scanned = 0;
     reader->body_bytes = 0;
     reader->empty_lines = 0;
+}
+
+static void end_message(struct h1_reader *reader, struct h1_step *ret_step)
+{
+    begin_next(reader);
     ret_step->event = H1_END;
 }
 
@@ -283,6 +288,14 @@ void h1_read(
         read_chunked(reader, in, msg, ret_step);
         break;
     }
+}
+
+bool h1_try_end(struct h1_reader *reader)
+{
+    if (reader->state != H1_STATE_END)
+        return false;
+    begin_next(reader);
+    return true;
 }
 
 void h1_read_eof(struct h1_reader *reader, struct h1_step *ret_step)

@@ -33,7 +33,7 @@ static inline uint64_t odd_mask(const char *p, size_t at, size_t n)
            h1_odd_mask16(p + at + 32) << 32 | h1_odd_mask16(p + at + 48) << 48;
 }
 
-/* Offset that a line beginning at line, with its end, may not reach. */
+/* Offset that the end of a line beginning at line may not reach. */
 static inline size_t line_bound(const struct h1_limits *limits, size_t line, bool first)
 {
     size_t bound = line + (first ? limits->line_bytes : limits->header_bytes);
@@ -41,7 +41,7 @@ static inline size_t line_bound(const struct h1_limits *limits, size_t line, boo
     return MIN(bound, (size_t)limits->head_bytes);
 }
 
-static enum reason too_long(const struct h1_scan *scan, size_t bound)
+COLD static enum reason too_long(const struct h1_scan *scan, size_t bound)
 {
     if (scan->response)
         return REASON_RESPONSE_TOO_LONG;
@@ -51,7 +51,7 @@ static enum reason too_long(const struct h1_scan *scan, size_t bound)
 }
 
 /* A control character at pos: which part of the message does it spoil? */
-static enum reason bad_control(const struct h1_scan *scan, size_t pos)
+COLD static enum reason bad_control(const struct h1_scan *scan, size_t pos)
 {
     struct span before = {scan->in.ptr + scan->line, pos - scan->line};
     size_t space;
@@ -82,16 +82,17 @@ static inline bool is_line_end(const char *p)
 
 /* What the search changes with every line, apart so that it stays in registers. */
 struct scan_lines {
-    struct h1_limits limits;
     struct http_fields fields;
-    size_t line;      /* start of the current line */
-    size_t bound;     /* offset that the end of the current line may not reach */
-    size_t start_end; /* of the start line */
-    uint32_t number;  /* of the current line; the start line has the number before 0 */
+    size_t header_bytes;
+    size_t line;       /* start of the current line */
+    size_t bound;      /* offset that the end of the current line may not reach */
+    size_t last_bound; /* the same for a line of any length */
+    size_t start_end;  /* of the start line */
+    uint32_t number;   /* of the current line; the start line has the number before 0 */
 };
 
 /* A line whose CR is at cr is as it should be. */
-static inline void pass_line(struct scan_lines *lines, size_t cr, size_t n)
+static inline void pass_line(struct scan_lines *lines, size_t cr)
 {
     if (LIKELY(lines->number < lines->fields.cap))
         lines->fields.at[lines->number].value_len = (uint32_t)cr;
@@ -99,22 +100,27 @@ static inline void pass_line(struct scan_lines *lines, size_t cr, size_t n)
         lines->start_end = cr;
     lines->number++;
     lines->line = cr + 2;
-    lines->bound = MIN(n, line_bound(&lines->limits, lines->line, false));
+    lines->bound = MIN(lines->last_bound, lines->line + lines->header_bytes);
 }
 
 /* Passes the lines that end in one block. Returns the offset of the first control character that does not
  * end a line: of the empty line, an error, a CR that is the last byte; n if there is none. */
 static inline size_t pass_block(struct scan_lines *lines, const char *p, size_t block, size_t n)
 {
-    for (uint64_t mask = odd_mask(p, block, n); mask != 0; mask &= mask - 1) {
+    uint64_t mask = odd_mask(p, block, n);
+
+    if (lines->line == block + 1)
+        mask &= mask - 1; /* LF of a line that ended with the block before */
+    while (mask != 0) {
         size_t pos = block + (unsigned)__builtin_ctzll(mask);
 
-        if (pos + 1 == lines->line)
-            continue; /* LF */
-        if (LIKELY(pos + 1 < lines->bound && is_line_end(p + pos) && pos != lines->line))
-            pass_line(lines, pos, n);
-        else if (!chars_is(p[pos], CHARS_VALUE)) /* neither tab nor obs-text */
+        mask &= mask - 1;
+        if (LIKELY(pos + 1 < lines->bound && is_line_end(p + pos) && pos != lines->line)) {
+            pass_line(lines, pos);
+            mask &= mask - 1;                        /* its LF */
+        } else if (!chars_is(p[pos], CHARS_VALUE)) { /* neither tab nor obs-text */
             return pos;
+        }
     }
     return n;
 }
@@ -125,10 +131,11 @@ static size_t pass_lines(struct h1_scan *scan, size_t n)
     bool first = scan->line == 0 && !scan->trailers;
     size_t stop = n;
     struct scan_lines lines = {
-        .limits = *scan->limits,
         .fields = *scan->fields,
+        .header_bytes = scan->limits->header_bytes,
         .line = scan->line,
         .bound = MIN(n, line_bound(scan->limits, scan->line, first)),
+        .last_bound = MIN(n, (size_t)scan->limits->head_bytes),
         .number = scan->n_lines - first,
     };
 

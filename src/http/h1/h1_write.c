@@ -6,46 +6,44 @@ struct h1_out {
     char *at, *end;
 };
 
-static inline void put(struct h1_out *out, struct span s)
+/* Where len bytes may be written, or NULL. */
+static inline char *make_room(struct h1_out *out, size_t len)
 {
-    if (UNLIKELY(!out->at || (size_t)(out->end - out->at) < s.len)) {
+    char *at = out->at;
+
+    if (UNLIKELY(!at || (size_t)(out->end - at) < len)) {
         out->at = NULL;
-        return;
+        return NULL;
     }
-    if (s.len > 0)
-        memcpy(out->at, s.ptr, s.len);
-    out->at += s.len;
+    out->at = at + len;
+    return at;
 }
 
-static void put_number(struct h1_out *out, uint64_t value)
+static inline void put(struct h1_out *out, struct span s)
 {
-    char digits[20];
-    size_t at = sizeof(digits);
+    char *at = make_room(out, s.len);
 
-    do {
-        digits[--at] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value > 0);
-    put(out, (struct span){digits + at, sizeof(digits) - at});
+    if (LIKELY(at))
+        (void)span_put(at, s);
+}
+
+static inline char *put_end(char *at)
+{
+    at[0] = '\r';
+    at[1] = '\n';
+    return at + 2;
 }
 
 static void put_line(struct h1_out *out, struct span name, struct span value)
 {
-    size_t len = name.len + value.len + 4;
+    char *at = make_room(out, name.len + value.len + 4);
 
-    if (UNLIKELY(!out->at || (size_t)(out->end - out->at) < len)) {
-        out->at = NULL;
+    if (UNLIKELY(!at))
         return;
-    }
-    memcpy(out->at, name.ptr, name.len);
-    out->at += name.len;
-    *out->at++ = ':';
-    *out->at++ = ' ';
-    if (value.len > 0)
-        memcpy(out->at, value.ptr, value.len);
-    out->at += value.len;
-    *out->at++ = '\r';
-    *out->at++ = '\n';
+    at = span_put(at, name);
+    *at++ = ':';
+    *at++ = ' ';
+    (void)put_end(span_put(at, value));
 }
 
 static size_t out_bytes(const struct h1_out *out, const char *buf)
@@ -53,40 +51,33 @@ static size_t out_bytes(const struct h1_out *out, const char *buf)
     return out->at ? (size_t)(out->at - buf) : 0;
 }
 
-/* What this file writes itself. */
-static bool is_own(uint16_t id, bool request)
-{
-    switch (id) {
-    case HTTP_NAME_HOST:
-        return request;
-    case HTTP_NAME_CONNECTION:
-    case HTTP_NAME_KEEP_ALIVE:
-    case HTTP_NAME_PROXY_CONNECTION:
-    case HTTP_NAME_TE:
-    case HTTP_NAME_UPGRADE:
-    case HTTP_NAME_TRANSFER_ENCODING:
-    case HTTP_NAME_CONTENT_LENGTH:
-        return true;
-    default:
-        return false;
-    }
-}
+/* What this file writes itself; in requests also Host. */
+#define OWN                                                                                    \
+    (HTTP_BIT(CONNECTION) | HTTP_BIT(KEEP_ALIVE) | HTTP_BIT(PROXY_CONNECTION) | HTTP_BIT(TE) | \
+        HTTP_BIT(UPGRADE) | HTTP_BIT(TRANSFER_ENCODING) | HTTP_BIT(CONTENT_LENGTH))
 
 static void put_fields(struct h1_out *out, const struct http_msg *msg)
 {
+    uint64_t own = msg->is_request ? OWN | HTTP_BIT(HOST) : OWN;
+
     for (uint32_t i = 0; i < msg->fields.n; i++) {
         const struct http_header *h = &msg->fields.at[i];
 
-        if (!h->dropped && !is_own(h->id, msg->is_request))
+        if (!h->dropped && !(own & http_name_bit(h->id)))
             put_line(out, http_header_name(h), http_header_value(h));
     }
 }
 
 static void put_length(struct h1_out *out, uint64_t length)
 {
-    put(out, SPAN_LIT("Content-Length: "));
-    put_number(out, length);
-    put(out, SPAN_LIT("\r\n"));
+    char digits[20];
+    size_t at = sizeof(digits);
+
+    do {
+        digits[--at] = (char)('0' + length % 10);
+        length /= 10;
+    } while (length > 0);
+    put_line(out, SPAN_LIT("Content-Length"), (struct span){digits + at, sizeof(digits) - at});
 }
 
 /* A response that may have a body, but has none, says which length it has or would have. */
@@ -136,9 +127,51 @@ static void put_connection(
     }
 }
 
-static struct span version_text(enum http_version version)
+static char *put_version(char *at, enum http_version version)
 {
-    return version == HTTP_VERSION_1_0 ? SPAN_LIT("HTTP/1.0") : SPAN_LIT("HTTP/1.1");
+    at = span_put(at, SPAN_LIT("HTTP/1.1"));
+    if (version == HTTP_VERSION_1_0)
+        at[-1] = '0';
+    return at;
+}
+
+static void put_request_line(
+    struct h1_out *out, const struct http_msg *msg, enum http_version version)
+{
+    struct span method = msg->method_text.len > 0 ? msg->method_text
+                                                  : http_method_text((enum http_method)msg->method);
+    size_t query_len = msg->has_query ? msg->query.len + 1 : 0;
+    char *at =
+        make_room(out, method.len + msg->path.len + query_len + sizeof("  HTTP/1.1\r\n") - 1);
+
+    if (UNLIKELY(!at))
+        return;
+    at = span_put(at, method);
+    *at++ = ' ';
+    at = span_put(at, msg->path);
+    if (msg->has_query) {
+        *at++ = '?';
+        at = span_put(at, msg->query);
+    }
+    *at++ = ' ';
+    (void)put_end(put_version(at, version));
+}
+
+static void put_status_line(
+    struct h1_out *out, const struct http_msg *msg, enum http_version version)
+{
+    struct span phrase = msg->phrase.len > 0 ? msg->phrase : http_status_phrase(msg->status);
+    char *at = make_room(out, phrase.len + sizeof("HTTP/1.1 200 \r\n") - 1);
+
+    if (UNLIKELY(!at))
+        return;
+    at = put_version(at, version);
+    at[0] = ' ';
+    at[1] = (char)('0' + msg->status / 100);
+    at[2] = (char)('0' + msg->status / 10 % 10);
+    at[3] = (char)('0' + msg->status % 10);
+    at[4] = ' ';
+    (void)put_end(span_put(at + 5, phrase));
 }
 
 static bool can_express(const struct http_msg *msg, enum http_version version)
@@ -156,17 +189,7 @@ size_t h1_write_request(const struct http_msg *msg, enum http_version version,
     assert(msg->is_request);
     if (!can_express(msg, version))
         return 0;
-    put(&out, msg->method_text.len > 0 ? msg->method_text
-                                       : http_method_text((enum http_method)msg->method));
-    put(&out, SPAN_LIT(" "));
-    put(&out, msg->path);
-    if (msg->has_query) {
-        put(&out, SPAN_LIT("?"));
-        put(&out, msg->query);
-    }
-    put(&out, SPAN_LIT(" "));
-    put(&out, version_text(version));
-    put(&out, SPAN_LIT("\r\n"));
+    put_request_line(&out, msg, version);
     /* RFC 9112 section 3.2: with nothing to say, 1.1 says it with an empty Host */
     if (msg->authority.len > 0 || version == HTTP_VERSION_1_1)
         put_line(&out, SPAN_LIT("Host"), msg->authority);
@@ -185,12 +208,7 @@ size_t h1_write_response(const struct http_msg *msg, enum http_version version,
     assert(!msg->is_request && msg->status >= 100 && msg->status <= 599);
     if (!can_express(msg, version))
         return 0;
-    put(&out, version_text(version));
-    put(&out, SPAN_LIT(" "));
-    put_number(&out, msg->status);
-    put(&out, SPAN_LIT(" "));
-    put(&out, msg->phrase.len > 0 ? msg->phrase : http_status_phrase(msg->status));
-    put(&out, SPAN_LIT("\r\n"));
+    put_status_line(&out, msg, version);
     put_fields(&out, msg);
     put_framing(&out, msg);
     put_connection(&out, msg, connection);

@@ -3,7 +3,6 @@
 #include "control/products/common/common.h"
 
 #define NOT_FOUND         "ResourceNotFound.Acl"
-#define ACLS_MAX          1000u
 #define ENTRIES_MAX       1000u /* of a list */
 #define LISTENER_ACLS_MAX 3u
 #define ACL_LISTENERS_MAX 50u
@@ -30,9 +29,6 @@ int alb_create_acl(struct call *call)
     char time[32];
     int r = name ? common_check_name(call, "AclName", name, "InvalidParameter.AclName") : 0;
 
-    if (r == 0 && txn_count(call->txn, ALB_ACL) >= ACLS_MAX)
-        r = call_fail(call, "QuotaExceeded.AclsNum",
-            "There are %u access lists, the most there may be.", ACLS_MAX);
     json_put_text(body, "AclName", "access-list");
     json_copy_members(body, call->in, copied);
     json_put_text(body, "AddressIPVersion", "IPv4");
@@ -291,6 +287,10 @@ int alb_associate_acls_with_listener(struct call *call)
 
     if (!body)
         return -ENOENT;
+    if (json_text_is(instance, "AddressIpVersion", "DualStack"))
+        return call_fail(call, "OperationDenied.AclNotSupport",
+            "The instance of the listener %s is dual-stack; its listeners cannot have access lists.",
+            call->resource);
     if (json_len(instance, "SecurityGroupIds") > 0)
         return call_fail(call, "OperationDenied.LoadBalancerJoinedSecurityGroupNotSupportAcl",
             "The instance of the listener %s is in a security group; its listeners cannot have access lists.",

@@ -208,6 +208,11 @@ int alb_check_group_use(struct call *call, const struct alb_group_use *use)
         return call_fail(call, use->protocol_code,
             "A listener of protocol %s cannot use the server group %s, the protocol of which is %s.",
             protocol, use->group_id, json_text(group, "Protocol"));
+    if (json_flag(group, "Ipv6Enabled", false) &&
+        !json_text_is(use->load_balancer, "AddressIpVersion", "DualStack"))
+        return call_fail(call, "OperationDenied.NonDualStackInstance",
+            "The server group %s has Ipv6Enabled; only dual-stack instances can use it.",
+            use->group_id);
     if (json_text_is(group, "Protocol", "gRPC") && !json_flag(use->listener, "Http2Enabled", true))
         return call_fail(call, "OperationDenied.GRPCServerGroup",
             "The server group %s speaks gRPC; its listener needs Http2Enabled.", use->group_id);

@@ -5,7 +5,7 @@
  *
  * alb.load_balancer "alb-..."
  *   = AddressType            "Internet" | "Intranet"
- *   = AddressIpVersion       "IPv4" (vSwitches have no IPv6 range)
+ *   = AddressIpVersion       "IPv4" | "DualStack"; DualStack: = Ipv6AddressType "Intranet" | "Internet"
  *   = AddressAllocatedMode   "Fixed" | "Dynamic"; addresses are fixed either way, shifting a zone asks for Fixed
  *   = LoadBalancerEdition    "Basic" | "Standard"
  *   = VpcId
@@ -17,8 +17,9 @@
  *   = SecurityGroupIds       0..4 ids
  *   = Tags
  *   = ZoneMappings           [{ZoneId, VSwitchId, Status "Active"|"Shifted", LoadBalancerAddresses:
- *                              [{Address, IntranetAddress, Ipv4LocalAddresses: [two texts], AllocationId?, EipType?}]}];
- *                            one element per zone, of one address each. Address is the EIP's if there is AllocationId,
+ *                              [{Address, IntranetAddress, Ipv4LocalAddresses: [two texts], AllocationId?, EipType?,
+ *                              DualStack: Ipv6Address, Ipv6LocalAddresses: [two texts]}]}];
+ *                            one element per zone, of one address of each family. Address is the EIP's if there is AllocationId,
  *                            else the same as IntranetAddress: clients reach both, servers are spoken to from
  *                            Ipv4LocalAddresses. Shifted: the zone's address is out of the DNS name, nothing else.
  *   ? LoadBalancerName, ResourceGroupId
@@ -78,6 +79,7 @@
  *   = ServerGroupType        "Instance" | "Ip"
  *   = Protocol               "HTTP" | "HTTPS" | "gRPC"
  *   = Scheduler              "Wrr" | "Wlc" | "Sch" | "Uch"; Uch: = UchConfig {Type "QueryString", Value: parameter name}
+ *   = Ipv6Enabled            servers may have IPv6 addresses; for DualStack instances only
  *   = CrossZoneEnabled, UpstreamKeepaliveEnabled
  *   = StickySessionConfig    {= StickySessionEnabled; if true = StickySessionType "Insert" with = CookieTimeout s, or
  *                             "Server" with = Cookie}

@@ -1,6 +1,7 @@
 /* Server groups: what they are set to, and their servers. */
 #include "control/products/alb/group_check.h"
 #include "control/products/common/common.h"
+#include "control/products/inventory/inventory.h"
 
 #define NOT_FOUND "ResourceNotFound.ServerGroup"
 
@@ -16,6 +17,7 @@ static const struct server_shape shape = {
             [SERVER_NO_ECS] = "ResourceNotFound.Ecs",
             [SERVER_NO_ENI] = "ResourceNotFound.Eni",
             [SERVER_NO_ECI] = "ResourceNotFound.Eci",
+            [SERVER_NO_IPV6] = "IllegalParam.ServerIp",
             [SERVER_BAD_IP] = "IllegalParam.ServerIp",
             [SERVER_VPC] = "Mismatch.VpcId",
             [SERVER_BAD_PORT] = "MissingParameter",
@@ -200,14 +202,16 @@ static int check_vpc(struct call *call)
             call, "MissingParameter", "VpcId is missing: servers of a group are of one VPC.");
     if (!txn_get(call->txn, "vpc.vpc", vpc_id))
         return call_fail(call, "ResourceNotFound.Vpc", "The VPC %s does not exist.", vpc_id);
-    return 0;
+    if (!json_flag(call->in, "Ipv6Enabled", false))
+        return 0;
+    return inventory_check_vpc_ipv6(call, "OperationDenied.VpcNotSupportIpv6", vpc_id);
 }
 
 int alb_create_server_group(struct call *call)
 {
     static const struct creation creation = {ALB_SERVER_GROUP, "sgp-", "ServerGroupId"};
     static const char *const copied[] = {
-        "ServerGroupType", "VpcId", "ResourceGroupId", "Protocol", NULL};
+        "ServerGroupType", "VpcId", "ResourceGroupId", "Protocol", "Ipv6Enabled", NULL};
     json_t *body = json_object();
     char time[32];
     int r = check_vpc(call);

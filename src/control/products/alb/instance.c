@@ -1,15 +1,18 @@
 /* Instances: what is bought, with its addresses and protections. */
 #include "control/products/alb/alb.h"
 #include "control/products/common/common.h"
+#include "control/products/dns/dns.h"
 #include "control/products/inventory/inventory.h"
 
-#define NOT_FOUND    "ResourceNotFound.LoadBalancer"
-#define DNS_NAME_MAX 320u
+#define NOT_FOUND         "ResourceNotFound.LoadBalancer"
+#define INSTANCE_NAME_LEN 320u
 
 static const struct zone_shape shape = {
     .private_address = "IntranetAddress",
     .public_address = "Address",
     .public_always = true,
+    .health = "IntranetAddressHcStatus",
+    .health6 = "Ipv6AddressHcStatus",
     .codes =
         {
             [ZONE_MISMATCH] = "Mismatch.ZoneIdAndVSwitchId",
@@ -18,6 +21,7 @@ static const struct zone_shape shape = {
             [ZONE_NO_VSWITCH] = "ResourceNotFound.VSwitch",
             [ZONE_VPC_MISMATCH] = "Mismatch.VpcId",
             [ZONE_NO_ADDRESS] = "ResourceNotEnough.VSwitchIp",
+            [ZONE_NO_IPV6] = "OperationDenied.VSwitchNotSupportIpv6",
             [ZONE_ADDRESS_INVALID] = "InvalidParameter.IntranetAddress",
             [ZONE_ADDRESS_IN_USE] = "ResourceInUse.IntranetAddress",
             [ZONE_NO_EIP] = "ResourceNotFound.Eip",
@@ -55,6 +59,7 @@ static struct zone_owner owner_of(const struct call *call, const json_t *body)
         .id = call->resource,
         .vpc_id = json_text(body, "VpcId"),
         .is_internet = json_text_is(body, "AddressType", "Internet"),
+        .has_ipv6 = json_text_is(body, "AddressIpVersion", "DualStack"),
     };
 }
 
@@ -90,17 +95,18 @@ static int check_create(struct call *call)
 
 static int fill_instance(struct call *call, json_t *body)
 {
-    static const char *const copied[] = {"AddressType", "AddressAllocatedMode",
+    static const char *const copied[] = {"AddressType", "AddressAllocatedMode", "AddressIpVersion",
         "LoadBalancerEdition", "LoadBalancerName", "VpcId", "ResourceGroupId", NULL};
     const json_t *protection = json_object_get(call->in, "ModificationProtectionConfig");
     const struct zone_owner owner = owner_of(call, call->in);
     json_t *billing = json_object();
     json_t *mappings = NULL;
-    char text[DNS_NAME_MAX];
+    char text[INSTANCE_NAME_LEN];
     int r;
 
     json_copy_members(body, call->in, copied);
-    json_put_text(body, "AddressIpVersion", "IPv4");
+    if (owner.has_ipv6)
+        json_put_text(body, "Ipv6AddressType", "Intranet");
     json_put_text(billing, "PayType", "PostPay");
     json_put(body, "LoadBalancerBillingConfig", billing);
     json_put_text(body, "CreateTime", call_time(call, text));
@@ -163,11 +169,14 @@ int alb_get_load_balancer_attribute(struct call *call)
 {
     const struct doc *doc =
         call_find(call, ALB_LOAD_BALANCER, "LoadBalancerId", NOT_FOUND, "instance");
+    json_t *shown;
 
     if (!doc)
         return -ENOENT;
     json_put_text(call->out, "RegionId", call->node->region);
-    return common_answer(call, show_instance(call, doc));
+    shown = show_instance(call, doc);
+    json_put(shown, "ZoneMappings", zones_show(&shape, json_object_get(shown, "ZoneMappings")));
+    return common_answer(call, shown);
 }
 
 static bool matches_computed(struct call *call, const struct doc *doc)
@@ -294,6 +303,8 @@ int alb_delete_load_balancer(struct call *call)
     if (common_is_deletion_protected(doc->body))
         return call_fail(call, "OperationDenied.DeletionProtectionEnabled",
             "The instance %s cannot be released while its deletion protection is on.", doc->id);
+    if (dns_check_release(call, doc->body, "ResourceInUse.LoadBalancer") < 0)
+        return -EBUSY;
     call_resource(call, doc->id);
     remove_users(call, ALB_RULE, call->resource);
     remove_users(call, ALB_LISTENER, call->resource);
@@ -364,26 +375,28 @@ int alb_update_load_balancer_address_type_config(struct call *call)
     return 0;
 }
 
-/* No instance has IPv6 addresses, so there is none to take to the Internet or back. */
-static int refuse_ipv6(struct call *call)
+static int set_ipv6_internet(struct call *call, bool is_internet)
 {
-    const struct doc *doc =
-        call_find(call, ALB_LOAD_BALANCER, "LoadBalancerId", NOT_FOUND, "instance");
+    json_t *body = edit_instance(call, "LoadBalancerId");
+    int r;
 
-    if (!doc)
+    if (!body)
         return -ENOENT;
-    return call_fail(call, "OperationDenied.NonDualStackInstance",
-        "The instance %s has no IPv6 addresses: its AddressIpVersion is IPv4.", doc->id);
+    r = zones_set_ipv6_internet(call, body, is_internet);
+    if (r < 0)
+        return r;
+    call_job(call, "loadbalancer");
+    return 0;
 }
 
 int alb_enable_load_balancer_ipv6_internet(struct call *call)
 {
-    return refuse_ipv6(call);
+    return set_ipv6_internet(call, true);
 }
 
 int alb_disable_load_balancer_ipv6_internet(struct call *call)
 {
-    return refuse_ipv6(call);
+    return set_ipv6_internet(call, false);
 }
 
 /* --- security groups ---------------------------------------------------------------------------- */

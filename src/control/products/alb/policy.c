@@ -2,8 +2,7 @@
 #include "control/products/alb/alb.h"
 #include "control/products/common/common.h"
 
-#define NOT_FOUND    "ResourceNotFound.SecurityPolicy"
-#define POLICIES_MAX 50u
+#define NOT_FOUND "ResourceNotFound.SecurityPolicy"
 
 static const struct doc *find_policy(struct call *call)
 {
@@ -34,15 +33,11 @@ int alb_create_security_policy(struct call *call)
     static const char *const copied[] = {"ResourceGroupId", NULL};
     json_t *body = json_object();
     char time[32];
-    int r = 0;
+    int r;
 
-    if (txn_count(call->txn, ALB_SECURITY_POLICY) >= POLICIES_MAX)
-        r = call_fail(call, "QuotaExceeded.SecurityPoliciesNum",
-            "There are %u security policies, the most there may be.", POLICIES_MAX);
     json_copy_members(body, call->in, copied);
     json_put_text(body, "CreateTime", call_time(call, time));
-    if (r == 0)
-        r = set_policy(call, body);
+    r = set_policy(call, body);
     if (r == 0)
         r = call_tags(call, body);
     return common_create(call, &creation, body, r);

@@ -50,8 +50,8 @@ static const struct doc *listener_missing(struct call *call, const char *protoco
 {
     /* Clients look for the beginning of this sentence. */
     return CLB_NONE(call, "InvalidParameter",
-        "The specified resource does not exist: load balancer %s has no %s listener of port %d.",
-        call_text(call, "LoadBalancerId"), protocol ? protocol : "",
+        "The specified resource does not exist: load balancer %s has no %s%slistener of port %d.",
+        call_text(call, "LoadBalancerId"), protocol ? protocol : "", protocol ? " " : "",
         (int)json_int(call->in, "ListenerPort", 0));
 }
 

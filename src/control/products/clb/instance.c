@@ -2,6 +2,7 @@
 #include "base/addr.h"
 #include "control/products/clb/clb.h"
 #include "control/products/clb/operations.h"
+#include "control/products/dns/dns.h"
 #include "control/products/inventory/inventory.h"
 
 /* --- creation: where it is -------------------------------------------------------------------- */
@@ -34,41 +35,43 @@ static int check_zones(struct call *call, json_t *body, const char *own_zone)
     return 0;
 }
 
-/* An instance has one family, which its address must have. */
-static int check_family(struct call *call, const char *ip)
+/* An instance has one family. */
+static bool wants_ipv6(const struct call *call)
 {
-    bool wants_ipv6 = json_text_is(call->in, "AddressIPVersion", "ipv6");
-    bool is_ipv6 = strchr(ip, ':') != NULL;
+    return json_text_is(call->in, "AddressIPVersion", "ipv6");
+}
 
-    if (wants_ipv6 && !is_ipv6)
-        return call_fail(call, "RegionOrZonesNotSupportIpv6",
-            "AddressIPVersion ipv6: the addresses of this node's ranges are IPv4.");
-    if (!wants_ipv6 && is_ipv6)
-        return call_fail(call, "InvalidParameter",
-            "AddressIPVersion ipv4: the addresses of the range asked for are IPv6.");
+/* EIPs are of IPv4; public addresses of IPv6 come from a range of their own. */
+static int take_public(struct call *call, const char *id, json_t *body)
+{
+    char eip[64], ip[1][INVENTORY_IP_LEN];
+    int r = wants_ipv6(call) ? inventory_take_public6(call->txn, id, ip)
+                             : inventory_take_eip(call->txn, NULL, id, eip, ip[0]);
+
+    if (r == -EAFNOSUPPORT)
+        return inventory_fail_ipv6(call, "RegionOrZonesNotSupportIpv6", NULL);
+    if (r == -ENOSPC)
+        return call_fail(call, "SubnetIpExhaust", "No address of the node's %s is free.",
+            wants_ipv6(call) ? "eip_range6" : "EIP range");
+    if (r < 0)
+        return r;
+    json_put_text(body, "EipId", wants_ipv6(call) ? NULL : eip);
+    json_put_text(body, "Address", ip[0]);
     return 0;
 }
 
 static int place_internet(struct call *call, const char *id, json_t *body)
 {
-    char eip[64], ip[INVENTORY_IP_LEN];
     int r;
 
     if (json_has(call->in, "Address") || json_has(call->in, "VSwitchId") ||
         json_has(call->in, "VpcId"))
         return call_fail(call, "InvalidParameter.Mismatch",
             "Address, VSwitchId and VpcId are for AddressType intranet.");
-    r = inventory_take_eip(call->txn, NULL, id, eip, ip);
-    if (r == -ENOSPC)
-        return call_fail(call, "SubnetIpExhaust", "No address of the node's EIP range is free.");
+    r = take_public(call, id, body);
     if (r < 0)
         return r;
-    json_put_text(body, "EipId", eip);
-    json_put_text(body, "Address", ip);
     json_put_text(body, "NetworkType", "classic");
-    r = check_family(call, ip);
-    if (r < 0)
-        return r;
     return check_zones(call, body, call->node->n_zones > 0 ? call->node->zones[0].id : NULL);
 }
 
@@ -76,9 +79,11 @@ static int take_address(
     struct call *call, const char *id, const char *vswitch_id, char (*ret_ip)[INVENTORY_IP_LEN])
 {
     const char *wanted = call_text(call, "Address");
-    int r =
-        inventory_take(call->txn, &(struct inventory_wish){vswitch_id, id, wanted, 1, 1}, ret_ip);
+    const struct inventory_wish wish = {vswitch_id, id, wanted, 1, 1, wants_ipv6(call)};
+    int r = inventory_take(call->txn, &wish, ret_ip);
 
+    if (r == -EAFNOSUPPORT)
+        return inventory_fail_ipv6(call, "RegionOrZonesNotSupportIpv6", vswitch_id);
     if (r == -ENOSPC)
         return call_fail(call, "VSwitchAvailableIpNotExist",
             "No address of the vSwitch %s is free.", vswitch_id);
@@ -119,7 +124,7 @@ static int place_intranet(struct call *call, const char *id, json_t *body)
     if (r < 0)
         return r;
     json_put_text(body, "Address", ip[0]);
-    return check_family(call, ip[0]);
+    return 0;
 }
 
 /* --- creation: what it is --------------------------------------------------------------------- */
@@ -348,6 +353,8 @@ int clb_delete_load_balancer(struct call *call)
         return call_fail(call, "OperationDenied.DeleteProtectionIsOn",
             "The load balancer %s is protected from deletion; SetLoadBalancerDeleteProtection ends it.",
             doc->id);
+    if (dns_check_release(call, doc->body, "Operation.NotAllowed") < 0)
+        return -EBUSY;
     call_resource(call, doc->id);
     txn_users(call->txn, "clb.listener", doc->id, &listeners);
     for (uint32_t i = 0; i < listeners.n; i++)

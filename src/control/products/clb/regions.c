@@ -43,11 +43,6 @@ int clb_describe_zones(struct call *call)
     return 0;
 }
 
-static const char *family_of(const struct cidr *range)
-{
-    return range->addr.family == 6 ? "ipv6" : "ipv4";
-}
-
 /* What a zone can give, where the filters let it through. */
 static void add_support(struct call *call, json_t *list, const char *type, const char *family)
 {
@@ -71,8 +66,12 @@ static void add_resource(
 
     json_put_text(one, "MasterZoneId", master->id);
     json_put_text(one, "SlaveZoneId", slave ? slave->id : NULL);
-    add_support(call, supports, "vpc", family_of(&master->range));
-    add_support(call, supports, "classic_internet", family_of(&call->node->eip_range));
+    add_support(call, supports, "vpc", "ipv4");
+    add_support(call, supports, "classic_internet", "ipv4");
+    if (master->range6.addr.family != 0)
+        add_support(call, supports, "vpc", "ipv6");
+    if (call->node->eip_range6.addr.family != 0)
+        add_support(call, supports, "classic_internet", "ipv6");
     json_put(one, "SupportResources", supports);
     if (json_array_size(supports) > 0)
         (void)json_array_append(out, one);

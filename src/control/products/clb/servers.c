@@ -183,6 +183,20 @@ static int check_network(struct call *call, const json_t *given, const char *ins
     return 0;
 }
 
+/* IPv6 clients reach servers of both families, IPv4 clients those of IPv4. */
+static int check_ip_family(struct call *call, const char *ip, const char *instance_id)
+{
+    const json_t *instance = txn_body(call->txn, "clb.load_balancer", instance_id);
+    bool is_creation = strcmp(call->op->name, "CreateVServerGroup") == 0;
+
+    if (!strchr(ip, ':') || json_text_is(instance, "AddressIPVersion", "ipv6"))
+        return 0;
+    return call_fail(call,
+        is_creation ? "LBNotSupportIpv6Backend" : "OperationDeny.LbNotSupportIPv6Server",
+        "The address %s is of IPv6; the load balancer %s is of IPv4 and takes servers of IPv4 only.",
+        ip, instance_id);
+}
+
 static int add_one(struct call *call, const struct clb_servers *servers, json_t *list,
     const json_t *given, const char *instance_id)
 {
@@ -197,6 +211,8 @@ static int add_one(struct call *call, const struct clb_servers *servers, json_t 
     r = check_type(call, given);
     if (r == 0)
         r = check_address(call, given, ip);
+    if (r == 0)
+        r = check_ip_family(call, ip, instance_id);
     if (r == 0)
         r = check_network(call, given, instance_id);
     if (r < 0)

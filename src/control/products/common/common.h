@@ -44,6 +44,7 @@ enum zone_fault {
     ZONE_NO_VSWITCH,      /* there is none of that id */
     ZONE_VPC_MISMATCH,    /* the vSwitch is of another VPC */
     ZONE_NO_ADDRESS,      /* less than 8 free addresses */
+    ZONE_NO_IPV6,         /* the vSwitch has no IPv6 range */
     ZONE_ADDRESS_INVALID, /* the wanted address is not of the vSwitch */
     ZONE_ADDRESS_IN_USE,
     ZONE_NO_EIP,        /* no such EIP, or none is left */
@@ -57,11 +58,13 @@ enum zone_fault {
 };
 
 /* Elements of ZoneMappings: {ZoneId, VSwitchId, Status "Active"|"Shifted", LoadBalancerAddresses: [{<private_address>,
- * Ipv4LocalAddresses: [..], with EIP: AllocationId, <public_address>, EipType "Common"}]}. */
+ * Ipv4LocalAddresses: [..], with IPv6: Ipv6Address, Ipv6LocalAddresses: [..], with EIP: AllocationId, <public_address>,
+ * EipType "Common"}]}. */
 struct zone_shape {
-    const char *private_address; /* "IntranetAddress": in documents and in requests */
-    const char *public_address;  /* "Address" */
-    bool public_always;          /* without EIP the public member repeats the private one */
+    const char *private_address;  /* "IntranetAddress": in documents and in requests */
+    const char *public_address;   /* "Address" */
+    bool public_always;           /* without EIP the public member repeats the private one */
+    const char *health, *health6; /* members of answers: "IntranetAddressHcStatus" */
     const char *codes[ZONE_FAULTS];
 };
 
@@ -69,10 +72,11 @@ struct zone_owner {
     const char *id; /* of the instance */
     const char *vpc_id;
     bool is_internet; /* an EIP per zone: the given one, or one that goes with the instance */
+    bool has_ipv6;    /* dual-stack: also an IPv6 address per zone, and two local ones */
 };
 
-/* given: ZoneMappings of the request, [{ZoneId, VSwitchId, AllocationId?, <private_address>?, Ipv4LocalAddresses?}]. Takes one
- * VIP and two local addresses per zone (8 must be free). *ret_mappings is a new array. */
+/* given: ZoneMappings of the request, [{ZoneId, VSwitchId, AllocationId?, <private_address>?, Ipv4LocalAddresses?, Ipv6Address?,
+ * Ipv6LocalAddresses?}]. Takes one VIP and two local addresses per zone and family (8 must be free). *ret_mappings is a new array. */
 int zones_make(struct call *call, const struct zone_shape *shape, const struct zone_owner *owner,
     const json_t *given, json_t **ret_mappings) MUST_CHECK;
 /* Makes the zones of body (a document being edited, which has ZoneMappings) those given: new ones take addresses, those
@@ -87,6 +91,12 @@ int zones_set_internet(struct call *call, const struct zone_shape *shape,
  * ZONE_UNCHANGED. */
 int zones_shift(struct call *call, const struct zone_shape *shape, json_t *body,
     const json_t *given, bool is_start) MUST_CHECK;
+/* EnableLoadBalancerIpv6Internet and its opposite: sets Ipv6AddressType of body, an instance being edited. The addresses
+ * stay. */
+int zones_set_ipv6_internet(struct call *call, json_t *body, bool is_internet) MUST_CHECK;
+/* ZoneMappings as answers have them: each address is Healthy if it is this host's, so that its clients come here, else
+ * Unhealthy. A new reference. */
+json_t *zones_show(const struct zone_shape *shape, const json_t *mappings);
 /* Whether a zone of that id is among body's. */
 bool zones_have(const json_t *body, const char *zone_id);
 
@@ -104,8 +114,9 @@ enum server_fault {
     SERVER_NO_ECS,       /* no such server registered, by its type */
     SERVER_NO_ENI,
     SERVER_NO_ECI,
-    SERVER_BAD_IP, /* ServerIp is not one of the server's, or not an address that may be used */
-    SERVER_VPC,    /* of another VPC than the group */
+    SERVER_NO_IPV6, /* an IPv6 address, and the group takes IPv4 only */
+    SERVER_BAD_IP,  /* ServerIp is not one of the server's, or not an address that may be used */
+    SERVER_VPC,     /* of another VPC than the group */
     SERVER_BAD_PORT,
     SERVER_GROUP_QUOTA,  /* more than 1,000 in the group */
     SERVER_SERVER_QUOTA, /* the server is in more than 200 groups */
@@ -121,7 +132,8 @@ struct server_shape {
 /* All three change group["Servers"] of a document being edited (which has ServerGroupType "Instance"|"Ip", VpcId and Servers);
  * given: [{ServerId, ServerType, ServerIp?, Port, Weight?, Description?, RemoteIpEnabled?}]. A server is known by ServerId,
  * Port and, if given, ServerIp. Elements get ServerUid and the resolved ServerIp; Weight 100 if absent.
- * group["AnyPortEnabled"] true: all ports are 0; else 1 to 65535. */
+ * group["AnyPortEnabled"] true: all ports are 0; else 1 to 65535. IPv6 addresses need group["Ipv6Enabled"] true or
+ * group["AddressIPVersion"] "DualStack". */
 int servers_add(struct call *call, const struct server_shape *shape, json_t *group,
     const json_t *given) MUST_CHECK;
 int servers_remove(struct call *call, const struct server_shape *shape, json_t *group,

@@ -87,8 +87,8 @@ static int check_port(
 /* Ranges that an address outside the VPC may be of. */
 static bool is_remote_ip(const struct addr *addr)
 {
-    static const char *const ranges[] = {
-        "10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8"};
+    static const char *const ranges[] = {"10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12",
+        "192.168.0.0/16", "127.0.0.0/8", "fc00::/7", "::1/128"};
 
     for (size_t i = 0; i < ARRAY_LEN(ranges); i++) {
         struct cidr cidr;
@@ -104,23 +104,37 @@ static int check_ip_server(struct call *call, const struct server_shape *shape, 
 {
     const char *ip = json_text(given, "ServerId");
     const char *server_ip = json_text(given, "ServerIp");
+    char text[ADDR_TEXT_MAX];
     struct addr addr;
+    size_t n;
 
-    if (addr_parse_ip(span_of(ip), &addr) < 0 || addr.family != 4)
+    if (addr_parse_ip(span_of(ip), &addr) < 0)
         return call_fail(
-            call, shape->codes[SERVER_BAD_IP], "The server %s is not an IPv4 address.", ip);
+            call, shape->codes[SERVER_BAD_IP], "The server %s is not an IP address.", ip);
+    /* An address is known by its text, so it has one only. */
+    n = addr_format_ip(&addr, text);
+    if (!span_eq(span_of(ip), (struct span){text, n}))
+        return call_fail(call, shape->codes[SERVER_BAD_IP],
+            "The address %s must be written as %.*s.", ip, (int)n, text);
     if (server_ip && strcmp(server_ip, ip) != 0)
         return call_fail(call, shape->codes[SERVER_BAD_IP], "ServerIp %s differs from ServerId %s.",
             server_ip, ip);
-    if (cidr_has(&call->node->vpc_range, &addr))
+    if (addr.family == 6 && json_flag(given, "RemoteIpEnabled", false))
+        return call_fail(call, shape->codes[SERVER_BAD_IP],
+            "RemoteIpEnabled is for IPv4 addresses; %s is not one.", ip);
+    if (cidr_has(&call->node->vpc_range, &addr) || cidr_has(&call->node->vpc_range6, &addr))
         return 0;
+    if (shape->has_remote_ip && addr.family == 6)
+        return call_fail(call, shape->codes[SERVER_VPC],
+            "The address %s is not in the VPC, whose IPv6 range is vpc_range6 of the node file.",
+            ip);
     if (shape->has_remote_ip && !json_flag(given, "RemoteIpEnabled", false))
         return call_fail(call, shape->codes[SERVER_VPC],
             "The address %s is not in the VPC; that needs RemoteIpEnabled.", ip);
     if (!is_remote_ip(&addr))
         return call_fail(call, shape->codes[SERVER_BAD_IP],
-            "The address %s is neither in the VPC nor in 10.0.0.0/8, 100.64.0.0/10, 127.0.0.0/8, 172.16.0.0/12 or "
-            "192.168.0.0/16.",
+            "The address %s is neither in the VPC nor in 10.0.0.0/8, 100.64.0.0/10, 127.0.0.0/8, 172.16.0.0/12, "
+            "192.168.0.0/16 or fc00::/7.",
             ip);
     return 0;
 }
@@ -146,6 +160,17 @@ static int resolve_failed(
     return call_fail(call, shape->codes[fault], "The server %s is not registered.", id);
 }
 
+/* Also of what an id stands for. */
+static int check_family(
+    struct call *call, const struct server_shape *shape, const json_t *group, const char *ip)
+{
+    if (!strchr(ip, ':') || json_flag(group, "Ipv6Enabled", false) ||
+        json_text_is(group, "AddressIPVersion", "DualStack"))
+        return 0;
+    return call_fail(call, shape->codes[SERVER_NO_IPV6],
+        "The address %s is of IPv6; the server group takes servers with IPv4 addresses only.", ip);
+}
+
 /* Finds the address of a server. ret_ip: INVENTORY_IP_LEN. */
 static int resolve(struct call *call, const struct server_shape *shape, const json_t *group,
     const json_t *given, char *ret_ip)
@@ -159,8 +184,7 @@ static int resolve(struct call *call, const struct server_shape *shape, const js
         r = check_ip_server(call, shape, given);
         if (r < 0)
             return r;
-        (void)snprintf(ret_ip, INVENTORY_IP_LEN, "%s", id);
-        return 0;
+        return inventory_resolve(call->txn, id, NULL, ret_ip);
     }
     /* An id that is an address would be found, but is no server. */
     r = strchr(id, '-') ? inventory_resolve(call->txn, id, json_text(given, "ServerIp"), ret_ip)
@@ -189,6 +213,8 @@ static int add_server(
         r = check_port(call, shape, group, given);
     if (r == 0)
         r = resolve(call, shape, group, given, ip);
+    if (r == 0)
+        r = check_family(call, shape, group, ip);
     if (r < 0)
         return r;
     if (!has_id(servers_of(group), server_id) &&

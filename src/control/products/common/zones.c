@@ -1,6 +1,8 @@
-/* Zones of an instance: one vSwitch each, one address clients reach, two towards servers, perhaps an EIP. */
+/* Zones of an instance: one vSwitch each, one address clients reach, two towards servers, perhaps an EIP; of dual-stack
+ * instances the first three in IPv6 too. */
 #include "control/products/common/common.h"
 #include "control/products/inventory/inventory.h"
+#include "engine/net.h"
 
 #define ZONE_ADDRESSES 3u /* VIP and two local addresses */
 #define ZONE_FREE      8u /* so many must be free, for growth */
@@ -90,6 +92,10 @@ static int check_mappings(struct call *call, const struct zone_shape *shape,
         if (find_zone(given, zone_id) != mapping)
             return call_fail(
                 call, shape->codes[ZONE_DUPLICATE], "The zone %s is given twice.", zone_id);
+        if (!owner->has_ipv6 &&
+            (json_has(mapping, "Ipv6Address") || json_len(mapping, "Ipv6LocalAddresses") > 0))
+            return call_fail(call, shape->codes[ZONE_ADDRESS_INVALID],
+                "IPv6 addresses are for instances with the AddressIpVersion DualStack.");
     }
     if (json_array_size(given) < MIN(2u, call->node->n_zones))
         return call_fail(call, shape->codes[ZONE_TOO_FEW],
@@ -99,6 +105,19 @@ static int check_mappings(struct call *call, const struct zone_shape *shape,
 }
 
 /* --- addresses ---------------------------------------------------------------------------------- */
+
+/* Addresses of one family: members of documents and requests. */
+struct family {
+    const char *address, *locals;
+    bool is_ipv6;
+};
+
+static const struct family ipv6 = {"Ipv6Address", "Ipv6LocalAddresses", true};
+
+static struct family ipv4_of(const struct zone_shape *shape)
+{
+    return (struct family){shape->private_address, "Ipv4LocalAddresses", false};
+}
 
 static int take_failed(struct call *call, const struct zone_shape *shape, const char *vswitch_id,
     const char *wanted, int error)
@@ -113,6 +132,8 @@ static int take_failed(struct call *call, const struct zone_shape *shape, const 
     case -EINVAL:
         return call_fail(call, shape->codes[ZONE_ADDRESS_INVALID],
             "The address %s is not one that the vSwitch %s can give.", wanted, vswitch_id);
+    case -EAFNOSUPPORT:
+        return inventory_fail_ipv6(call, shape->codes[ZONE_NO_IPV6], vswitch_id);
     default:
         return call_fail(
             call, "InternalError", "No address could be taken from the vSwitch %s.", vswitch_id);
@@ -121,17 +142,17 @@ static int take_failed(struct call *call, const struct zone_shape *shape, const 
 
 /* Local addresses that the user wants; the VIP is taken already. */
 static int take_locals(struct call *call, const struct zone_shape *shape, const char *owner,
-    const json_t *given, json_t *locals)
+    const struct family *family, const json_t *given, json_t *locals)
 {
     const char *vswitch_id = json_text(given, "VSwitchId");
     const json_t *element;
     char ip[1][INVENTORY_IP_LEN];
     size_t i;
 
-    json_array_foreach (json_object_get(given, "Ipv4LocalAddresses"), i, element) {
+    json_array_foreach (json_object_get(given, family->locals), i, element) {
         const char *wanted = json_string_value(element);
-        int r = inventory_take(
-            call->txn, &(struct inventory_wish){vswitch_id, owner, wanted, 1, 1}, ip);
+        const struct inventory_wish wish = {vswitch_id, owner, wanted, 1, 1, family->is_ipv6};
+        int r = inventory_take(call->txn, &wish, ip);
 
         if (r < 0)
             return take_failed(call, shape, vswitch_id, wanted, r);
@@ -141,34 +162,39 @@ static int take_locals(struct call *call, const struct zone_shape *shape, const 
 }
 
 static int take_addresses(struct call *call, const struct zone_shape *shape, const char *owner,
-    const json_t *given, json_t *address)
+    const struct family *family, const json_t *given, json_t *address)
 {
     const char *vswitch_id = json_text(given, "VSwitchId");
-    const char *wanted = json_text(given, shape->private_address);
-    unsigned n = json_len(given, "Ipv4LocalAddresses") > 0 ? 1 : ZONE_ADDRESSES;
+    const char *wanted = json_text(given, family->address);
+    unsigned n = json_len(given, family->locals) > 0 ? 1 : ZONE_ADDRESSES;
+    const struct inventory_wish wish = {vswitch_id, owner, wanted, n, ZONE_FREE, family->is_ipv6};
     char ips[ZONE_ADDRESSES][INVENTORY_IP_LEN];
     json_t *locals = json_array();
     int r;
 
-    json_put(address, "Ipv4LocalAddresses", locals);
-    r = inventory_take(
-        call->txn, &(struct inventory_wish){vswitch_id, owner, wanted, n, ZONE_FREE}, ips);
+    json_put(address, family->locals, locals);
+    r = inventory_take(call->txn, &wish, ips);
     if (r < 0)
         return take_failed(call, shape, vswitch_id, wanted, r);
-    json_put_text(address, shape->private_address, ips[0]);
-    if (shape->public_always)
-        json_put_text(address, shape->public_address, ips[0]);
+    json_put_text(address, family->address, ips[0]);
     for (unsigned i = 1; i < n; i++)
         (void)json_array_append_new(locals, json_string(ips[i]));
-    return take_locals(call, shape, owner, given, locals);
+    return take_locals(call, shape, owner, family, given, locals);
 }
 
 static int take_eip(struct call *call, const struct zone_shape *shape, const char *owner,
     const char *allocation_id, json_t *address)
 {
+    const json_t *eip = allocation_id ? txn_body(call->txn, "vpc.eip", allocation_id) : NULL;
     char id[ZONE_ID_LEN], ip[INVENTORY_IP_LEN];
-    int r = inventory_take_eip(call->txn, allocation_id, owner, id, ip);
+    int r;
 
+    /* ALBI-19: others are for instances that are metered as they are. */
+    if (json_text_is(eip, "InternetChargeType", "PayByBandwidth") ||
+        json_text_is(eip, "ChargeType", "PrePaid"))
+        return call_fail(call, "OperationDenied.OnlyPostPaidEipSupported",
+            "The EIP %s must be PostPaid and PayByTraffic.", allocation_id);
+    r = inventory_take_eip(call->txn, allocation_id, owner, id, ip);
     switch (r) {
     case 0:
         json_put_text(address, "AllocationId", id);
@@ -202,22 +228,32 @@ static void release_eip(
         json_put_text(address, shape->public_address, json_text(address, shape->private_address));
 }
 
-static void release_zone(
-    struct call *call, const struct zone_shape *shape, const char *owner, json_t *mapping)
+static void release_addresses(
+    struct call *call, const char *owner, const struct family *family, const json_t *address)
 {
-    json_t *address = zone_address(mapping);
     const json_t *local;
     size_t i;
 
-    release_eip(call, shape, owner, address);
-    inventory_release_one(call->txn, owner, json_text(address, shape->private_address));
-    json_array_foreach (json_object_get(address, "Ipv4LocalAddresses"), i, local)
+    inventory_release_one(call->txn, owner, json_text(address, family->address));
+    json_array_foreach (json_object_get(address, family->locals), i, local)
         inventory_release_one(call->txn, owner, json_string_value(local));
+}
+
+static void release_zone(
+    struct call *call, const struct zone_shape *shape, const char *owner, json_t *mapping)
+{
+    const struct family ipv4 = ipv4_of(shape);
+    json_t *address = zone_address(mapping);
+
+    release_eip(call, shape, owner, address);
+    release_addresses(call, owner, &ipv4, address);
+    release_addresses(call, owner, &ipv6, address);
 }
 
 static int add_zone(struct call *call, const struct zone_shape *shape,
     const struct zone_owner *owner, const json_t *given, json_t *mappings)
 {
+    const struct family ipv4 = ipv4_of(shape);
     json_t *mapping = json_object();
     json_t *addresses = json_array();
     json_t *address = json_object();
@@ -229,7 +265,11 @@ static int add_zone(struct call *call, const struct zone_shape *shape,
     json_put_text(mapping, "VSwitchId", json_text(given, "VSwitchId"));
     json_put_text(mapping, "Status", "Active");
     json_put(mapping, "LoadBalancerAddresses", addresses);
-    r = take_addresses(call, shape, owner->id, given, address);
+    r = take_addresses(call, shape, owner->id, &ipv4, given, address);
+    if (r == 0 && shape->public_always)
+        json_put_text(address, shape->public_address, json_text(address, shape->private_address));
+    if (r == 0 && owner->has_ipv6)
+        r = take_addresses(call, shape, owner->id, &ipv6, given, address);
     if (r < 0 || !owner->is_internet)
         return r;
     return take_eip(call, shape, owner->id, json_text(given, "AllocationId"), address);
@@ -355,6 +395,47 @@ int zones_set_internet(struct call *call, const struct zone_shape *shape,
             return r;
     }
     return 0;
+}
+
+int zones_set_ipv6_internet(struct call *call, json_t *body, bool is_internet)
+{
+    const char *type = is_internet ? "Internet" : "Intranet";
+    const char *code = is_internet ? "OperationDenied.Ipv6InternetInstance"
+                                   : "OperationDenied.Ipv6IntranetInstance";
+
+    if (!json_text_is(body, "AddressIpVersion", "DualStack"))
+        return call_fail(call, "OperationDenied.NonDualStackInstance",
+            "The instance %s has no IPv6 addresses: its AddressIpVersion is not DualStack.",
+            call->resource);
+    if (json_text_is(body, "Ipv6AddressType", type))
+        return call_fail(call, code, "The Ipv6AddressType of the instance %s is %s already.",
+            call->resource, type);
+    json_put_text(body, "Ipv6AddressType", type);
+    return 0;
+}
+
+static void show_health(json_t *address, const char *member, const char *ip)
+{
+    struct addr addr;
+
+    if (!ip || addr_parse_ip(span_of(ip), &addr) < 0)
+        return;
+    json_put_text(address, member, net_is_local(&addr) != 0 ? "Healthy" : "Unhealthy");
+}
+
+json_t *zones_show(const struct zone_shape *shape, const json_t *mappings)
+{
+    json_t *shown = json_deep_copy(mappings);
+    const json_t *mapping;
+    size_t i;
+
+    json_array_foreach (shown, i, mapping) {
+        json_t *address = zone_address(mapping);
+
+        show_health(address, shape->health, json_text(address, shape->private_address));
+        show_health(address, shape->health6, json_text(address, ipv6.address));
+    }
+    return shown;
 }
 
 static size_t count_active(const json_t *mappings)

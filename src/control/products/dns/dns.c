@@ -68,6 +68,7 @@ static const struct call_operation operations[] = {
     {"DescribeTags", dns_describe_tags},
     {"GetMainDomainName", dns_get_main_domain_name},
     {"ListTagResources", dns_list_tag_resources},
+    {"MoveDomainResourceGroup", dns_move_domain_resource_group},
     {"SetDNSSLBStatus", dns_set_dnsslb_status},
     {"SetDomainRecordStatus", dns_set_domain_record_status},
     {"TagResources", dns_tag_resources},

@@ -8,7 +8,7 @@
  *   = DomainId          opaque; the resource of operation-log records, also of those about its records
  *   = CreateTimestamp   ms since 1970
  *   = Tags              [{Key, Value}]
- *   ? GroupId, Remark
+ *   ? GroupId, Remark, ResourceGroupId
  *
  * dns.domain_group "dg-..."
  *   = GroupName
@@ -96,6 +96,12 @@ bool dns_is_weighted(struct call *call, const json_t *record);
 /* Forgets the weighting of a host and type that has no records any more. */
 void dns_weights_settle(struct call *call, const char *domain, const char *rr, const char *type);
 
+/* release.c */
+
+/* 0, or call_fail's with code if a weighted set has a share of its answers lead to the instance: by its name, by one of its
+ * addresses, or by an alias in the domains of this node. */
+int dns_check_release(struct call *call, const json_t *instance, const char *code) MUST_CHECK;
+
 /* line.c */
 bool dns_is_line(const char *line);
 /* The lines as RecordLines of an answer; lang: "zh" or "en". */
@@ -109,6 +115,7 @@ int dns_delete_domain(struct call *call);
 int dns_describe_domain_info(struct call *call);
 int dns_describe_domains(struct call *call);
 int dns_update_domain_remark(struct call *call);
+int dns_move_domain_resource_group(struct call *call);
 int dns_describe_domain_ns(struct call *call);
 int dns_get_main_domain_name(struct call *call);
 

@@ -135,7 +135,8 @@ static json_t *name_servers(const struct call *call)
 
 static void put_domain(struct call *call, const struct doc *doc, json_t *out)
 {
-    static const char *const names[] = {"CreateTimestamp", "DomainId", "Remark", "Tags", NULL};
+    static const char *const names[] = {
+        "CreateTimestamp", "DomainId", "Remark", "ResourceGroupId", "Tags", NULL};
     char time[DNS_TIME_LEN];
 
     json_copy_members(out, doc->body, names);
@@ -172,6 +173,7 @@ int dns_add_domain(struct call *call)
     body = json_pack(
         "{s:s, s:I, s:[]}", "DomainId", id, "CreateTimestamp", (json_int_t)call->now_ms, "Tags");
     json_put_text(body, "GroupId", group);
+    json_put_text(body, "ResourceGroupId", call_text(call, "ResourceGroupId"));
     r = txn_add(call->txn, DNS_DOMAIN, name, body);
     if (r < 0)
         return r;
@@ -225,6 +227,19 @@ int dns_update_domain_remark(struct call *call)
     return 0;
 }
 
+/* ResourceId is the name of the domain, as in the operations on tags. */
+int dns_move_domain_resource_group(struct call *call)
+{
+    const struct doc *doc = dns_domain_find(call, call_text(call, "ResourceId"));
+
+    if (!doc)
+        return -EINVAL;
+    dns_resource(call, doc);
+    json_put_text(txn_edit(call->txn, DNS_DOMAIN, doc->id), "ResourceGroupId",
+        call_text(call, "NewResourceGroupId"));
+    return 0;
+}
+
 /* --- describe ---------------------------------------------------------------------------------- */
 
 int dns_describe_domain_info(struct call *call)
@@ -251,8 +266,11 @@ int dns_describe_domain_info(struct call *call)
 static bool is_wanted(const struct call *call, const struct doc *doc)
 {
     const char *word = call_text(call, "KeyWord"), *group = call_text(call, "GroupId");
+    const char *resource_group = call_text(call, "ResourceGroupId");
 
     if (group && !json_text_is(doc->body, "GroupId", group))
+        return false;
+    if (resource_group && !json_text_is(doc->body, "ResourceGroupId", resource_group))
         return false;
     if (!word)
         return true;

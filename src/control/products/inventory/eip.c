@@ -4,13 +4,14 @@
 
 int vpc_allocate_eip_address(struct call *call)
 {
-    static const char *const members[] = {"Name", "Description", NULL};
+    static const char *const members[] = {"Name", "Description", "InternetChargeType", NULL};
     const char *wanted = call_text(call, "IpAddress");
     json_t *body = json_object();
     char id[64], ip[INVENTORY_IP_LEN], time[32];
     int r;
 
     json_copy_members(body, call->in, members);
+    json_put_text(body, "ChargeType", call_text(call, "InstanceChargeType"));
     json_put_text(body, "CreateTime", call_time(call, time));
     r = call_tags(call, body);
     if (r < 0) {
@@ -48,12 +49,21 @@ static const char *eip_status(const struct doc *doc)
     return json_text(doc->body, "Owner") ? "InUse" : "Available";
 }
 
+/* Those that came with an instance do not say. */
+static const char *eip_charge(const struct doc *doc)
+{
+    return json_text(doc->body, "ChargeType") ?: "PostPaid";
+}
+
 static json_t *show_eip(struct call *call, const struct doc *doc)
 {
     const char *owner = json_text(doc->body, "Owner");
     json_t *out = common_show(doc, "AllocationId");
 
     json_put_text(out, "Status", eip_status(doc));
+    json_put_text(out, "ChargeType", eip_charge(doc));
+    if (!json_has(out, "InternetChargeType"))
+        json_put_text(out, "InternetChargeType", "PayByTraffic");
     json_put_text(out, "RegionId", call->node->region);
     json_put_text(out, "AllocationTime", json_text(doc->body, "CreateTime"));
     if (owner) {
@@ -64,11 +74,12 @@ static json_t *show_eip(struct call *call, const struct doc *doc)
     return out;
 }
 
-static bool has_status(struct call *call, const struct doc *doc)
+static bool is_asked_for(struct call *call, const struct doc *doc)
 {
-    const char *status = call_text(call, "Status");
+    const char *status = call_text(call, "Status"), *charge = call_text(call, "ChargeType");
 
-    return !status || strcmp(status, eip_status(doc)) == 0;
+    return (!status || strcmp(status, eip_status(doc)) == 0) &&
+           (!charge || strcmp(charge, eip_charge(doc)) == 0);
 }
 
 int vpc_describe_eip_addresses(struct call *call)
@@ -85,7 +96,7 @@ int vpc_describe_eip_addresses(struct call *call)
         .out = "EipAddresses",
         .filters = filters,
         .has_tags = true,
-        .match = has_status,
+        .match = is_asked_for,
         .show = show_eip,
     };
 

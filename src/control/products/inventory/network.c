@@ -2,8 +2,46 @@
 #include "control/products/common/common.h"
 #include "control/products/inventory/networks.h"
 
-#define VSWITCH_PREFIX_MIN 16u
-#define VSWITCH_PREFIX_MAX 28u /* ALBI-07 */
+#define VSWITCH_PREFIX_MIN  16u
+#define VSWITCH_PREFIX_MAX  28u /* ALBI-07 */
+#define VSWITCH6_PREFIX_MAX 124u
+
+/* --- IPv6 ranges that are not there ------------------------------------------------------------ */
+
+int inventory_fail_ipv6(struct call *call, const char *code, const char *vswitch_id)
+{
+    const struct doc *vswitch = vswitch_id ? inventory_vswitch(call->txn, vswitch_id) : NULL;
+
+    if (!vswitch)
+        return call_fail(call, code,
+            "This node has no public IPv6 addresses: eip_range6 in the section [network] of its node file is not set.");
+    if (!json_flag(vswitch->body, "IsDefault", false))
+        return call_fail(call, code,
+            "The vSwitch %s has no IPv6 range: it was made without Ipv6CidrBlock.", vswitch_id);
+    return call_fail(call, code,
+        "The vSwitch %s has no IPv6 range: range6 in the section [zone %s] of the node file is not set.",
+        vswitch_id, json_text(vswitch->body, "ZoneId"));
+}
+
+int inventory_check_vpc_ipv6(struct call *call, const char *code, const char *vpc_id)
+{
+    const json_t *vpc = txn_body(call->txn, "vpc.vpc", vpc_id);
+
+    if (json_has(vpc, "Ipv6CidrBlock"))
+        return 0;
+    return call_fail(call, code,
+        "The VPC %s has no IPv6 range: vpc_range6 in the section [network] of the node file is not set.",
+        vpc_id);
+}
+
+/* --- VPCs, vSwitches --------------------------------------------------------------------------- */
+
+/* The parameter EnableIpv6: whether there is an IPv6 range. */
+static bool has_wanted_ipv6(struct call *call, const struct doc *doc)
+{
+    return !json_has(call->in, "EnableIpv6") ||
+           json_flag(call->in, "EnableIpv6", false) == json_has(doc->body, "Ipv6CidrBlock");
+}
 
 static json_t *show_network(const struct doc *doc, const char *id_member)
 {
@@ -42,6 +80,7 @@ int vpc_describe_vpcs(struct call *call)
         .out = "Vpcs",
         .filters = filters,
         .has_tags = true,
+        .match = has_wanted_ipv6,
         .show = show_vpc,
     };
 
@@ -71,6 +110,7 @@ int vpc_describe_vswitches(struct call *call)
         .out = "VSwitches",
         .filters = filters,
         .has_tags = true,
+        .match = has_wanted_ipv6,
         .show = show_vswitch,
     };
 
@@ -86,13 +126,66 @@ static bool has_zone(const struct node_conf *node, const char *zone)
     return false;
 }
 
+/* Which vSwitch has a range that meets this one: a document's id, or NULL. member: of the documents. */
+static const char *find_overlap(struct call *call, const char *member, const struct cidr *cidr)
+{
+    const char *taken = NULL;
+    struct doc_list list;
+    struct cidr other;
+
+    txn_list(call->txn, "vpc.vswitch", &list);
+    for (uint32_t i = 0; i < list.n && !taken; i++) {
+        const char *range = json_text(list.docs[i]->body, member);
+
+        if (range && cidr_parse(span_of(range), &other) == 0 &&
+            (cidr_has(cidr, &other.addr) || cidr_has(&other, &cidr->addr)))
+            taken = list.docs[i]->id;
+    }
+    doc_list_done(&list);
+    return taken;
+}
+
+/* Ipv6CidrBlock is a number: the eight bits behind the prefix of the VPC's range. */
+static int set_range6(struct call *call, const struct doc *vpc, json_t *body)
+{
+    int64_t number = json_int(call->in, "Ipv6CidrBlock", -1);
+    char ip[ADDR_TEXT_MAX], text[ADDR_TEXT_MAX + 8];
+    const char *taken;
+    struct cidr cidr;
+    unsigned bits;
+    int r;
+
+    if (number < 0)
+        return 0;
+    r = inventory_check_vpc_ipv6(call, "OperationDenied.VpcNotSupportIpv6", vpc->id);
+    if (r < 0)
+        return r;
+    r = cidr_parse(span_of(json_text(vpc->body, "Ipv6CidrBlock")), &cidr);
+    if (r < 0 || cidr.prefix + 8 > VSWITCH6_PREFIX_MAX)
+        return call_fail(call, "InvalidIpv6CidrBlock.Malformed",
+            "The range of the VPC %s, %s, is too short to be divided into 256.", vpc->id,
+            json_text(vpc->body, "Ipv6CidrBlock"));
+    bits = (unsigned)number << (8 - cidr.prefix % 8);
+    cidr.addr.ip[cidr.prefix / 8] |= (uint8_t)(bits >> 8);
+    cidr.addr.ip[cidr.prefix / 8 + 1] |= (uint8_t)bits;
+    cidr.prefix += 8;
+    (void)snprintf(
+        text, sizeof(text), "%.*s/%u", (int)addr_format_ip(&cidr.addr, ip), ip, cidr.prefix);
+    taken = find_overlap(call, "Ipv6CidrBlock", &cidr);
+    if (taken)
+        return call_fail(call, "InvalidCidrBlock.Overlapped",
+            "Ipv6CidrBlock %d is %s, which overlaps the range of vSwitch %s.", (int)number, text,
+            taken);
+    json_put_text(body, "Ipv6CidrBlock", text);
+    return 0;
+}
+
 /* The range must lie in the VPC's and meet no other vSwitch's. */
 static int check_range(struct call *call, const struct doc *vpc)
 {
     const char *text = call_text(call, "CidrBlock");
-    struct cidr cidr, vpc_cidr, other;
-    const char *taken = NULL;
-    struct doc_list list;
+    struct cidr cidr, vpc_cidr;
+    const char *taken;
 
     if (cidr_parse(span_of(text), &cidr) < 0 || cidr.addr.family != 4 ||
         cidr.prefix < VSWITCH_PREFIX_MIN || cidr.prefix > VSWITCH_PREFIX_MAX)
@@ -104,13 +197,7 @@ static int check_range(struct call *call, const struct doc *vpc)
         return call_fail(call, "InvalidCidrBlock.Malformed",
             "CidrBlock %s does not lie inside %s, the range of VPC %s.", text,
             json_text(vpc->body, "CidrBlock"), vpc->id);
-    txn_list(call->txn, "vpc.vswitch", &list);
-    for (uint32_t i = 0; i < list.n && !taken; i++) {
-        if (cidr_parse(span_of(json_text(list.docs[i]->body, "CidrBlock")), &other) == 0 &&
-            (cidr_has(&cidr, &other.addr) || cidr_has(&other, &cidr.addr)))
-            taken = list.docs[i]->id;
-    }
-    doc_list_done(&list);
+    taken = find_overlap(call, "CidrBlock", &cidr);
     if (taken)
         return call_fail(call, "InvalidCidrBlock.Overlapped",
             "CidrBlock %s overlaps the range of vSwitch %s.", text, taken);
@@ -140,7 +227,9 @@ int vpc_create_vswitch(struct call *call)
     json_put_flag(body, "IsDefault", false);
     json_put_text(body, "CreateTime", call_time(call, time));
     txn_new_id(call->txn, "vsw-", id);
-    r = call_tags(call, body);
+    r = set_range6(call, vpc, body);
+    if (r == 0)
+        r = call_tags(call, body);
     if (r == 0)
         r = txn_add(call->txn, "vpc.vswitch", id, json_incref(body));
     json_decref(body);

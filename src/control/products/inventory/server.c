@@ -287,7 +287,7 @@ static bool match_instance(struct call *call, const struct doc *doc)
     const char *status = call_text(call, "Status");
 
     return (!status || strcmp(status, "Running") == 0) &&
-           has_address(call, "PrivateIpAddresses", doc);
+           has_address(call, "PrivateIpAddresses", doc) && has_address(call, "Ipv6Address", doc);
 }
 
 static json_t *show_instance(struct call *call, const struct doc *doc)
@@ -341,7 +341,7 @@ static bool match_interface(struct call *call, const struct doc *doc)
 
     return (!status || strcmp(status, interface_status(doc)) == 0) &&
            (!primary || strcmp(primary, first_address(doc)) == 0) &&
-           has_address(call, "PrivateIpAddress", doc);
+           has_address(call, "PrivateIpAddress", doc) && has_address(call, "Ipv6Address", doc);
 }
 
 static json_t *show_ecs_interface(struct call *call, const struct doc *doc)

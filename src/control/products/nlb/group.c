@@ -1,8 +1,7 @@
 /* Server groups of NLB, without their servers. */
 #include "control/products/common/common.h"
+#include "control/products/inventory/inventory.h"
 #include "control/products/nlb/nlb.h"
-
-#define GROUPS_MAX 3000u
 
 enum { CHECK_INTERVAL_MAX_S = 50 }; /* UDP may take longer: the table's limit */
 
@@ -122,19 +121,18 @@ static int check_new(struct call *call)
 {
     const char *vpc_id = call_text(call, "VpcId");
 
-    if (txn_count(call->txn, NLB_SERVER_GROUP) >= GROUPS_MAX)
-        return call_fail(call, "QuotaExceeded.QuotaInsufficient",
-            "There are %u server groups already.", GROUPS_MAX);
     if (!txn_get(call->txn, "vpc.vpc", vpc_id))
         return call_fail(call, "ResourceNotFound.Vpc", "VPC %s does not exist.", vpc_id);
-    return 0;
+    if (!json_text_is(call->in, "AddressIPVersion", "DualStack"))
+        return 0;
+    return inventory_check_vpc_ipv6(call, "OperationDenied.VpcNotSupportIpv6", vpc_id);
 }
 
 static json_t *new_body(struct call *call)
 {
     static const char *const names[] = {"AddressIPVersion", "AnyPortEnabled",
         "ConnectionDrainEnabled", "ConnectionDrainTimeout", "PreserveClientIpEnabled", "Protocol",
-        "Scheduler", "ServerGroupName", "ServerGroupType", "VpcId", NULL};
+        "ResourceGroupId", "Scheduler", "ServerGroupName", "ServerGroupType", "VpcId", NULL};
     json_t *body = json_object();
 
     json_copy_members(body, call->in, names); /* the table has their defaults */
@@ -268,7 +266,7 @@ int nlb_list_server_groups(struct call *call)
 {
     static const struct filter filters[] = {{"ServerGroupIds", NULL},
         {"ServerGroupNames", "ServerGroupName"}, {"ServerGroupType", "ServerGroupType"},
-        {"VpcId", "VpcId"}, {NULL, NULL}};
+        {"VpcId", "VpcId"}, {"ResourceGroupId", "ResourceGroupId"}, {NULL, NULL}};
     static const struct listing listing = {
         .kind = NLB_SERVER_GROUP,
         .out = "ServerGroups",

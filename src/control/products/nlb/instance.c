@@ -1,9 +1,8 @@
 /* Instances of NLB: what they are called, what protects them, who may reach them. */
 #include "control/products/common/common.h"
+#include "control/products/dns/dns.h"
 #include "control/products/inventory/inventory.h"
 #include "control/products/nlb/zones.h"
-
-#define INSTANCES_MAX 60u
 
 static int check_name(struct call *call)
 {
@@ -27,9 +26,6 @@ static int check_new(struct call *call)
 {
     const char *vpc_id = call_text(call, "VpcId");
 
-    if (txn_count(call->txn, NLB_LOAD_BALANCER) >= INSTANCES_MAX)
-        return call_fail(call, "QuotaExceeded.QuotaInsufficient",
-            "There are %u load balancers already.", INSTANCES_MAX);
     if (!txn_get(call->txn, "vpc.vpc", vpc_id))
         return call_fail(call, "ResourceNotFound.Vpc", "VPC %s does not exist.", vpc_id);
     return check_name(call);
@@ -87,11 +83,12 @@ static int protect_new(struct call *call, json_t *body)
 static int fill_new(struct call *call, const char *id, json_t *body)
 {
     static const char *const names[] = {
-        "AddressIpVersion", "AddressType", "LoadBalancerName", "VpcId", NULL};
+        "AddressIpVersion", "AddressType", "LoadBalancerName", "ResourceGroupId", "VpcId", NULL};
     const struct zone_owner owner = {
         .id = id,
         .vpc_id = call_text(call, "VpcId"),
         .is_internet = json_text_is(call->in, "AddressType", "Internet"),
+        .has_ipv6 = json_text_is(call->in, "AddressIpVersion", "DualStack"),
     };
     json_t *mappings;
     char buf[32];
@@ -99,6 +96,8 @@ static int fill_new(struct call *call, const char *id, json_t *body)
 
     json_put_text(body, "AddressIpVersion", "ipv4");
     json_copy_members(body, call->in, names);
+    if (owner.has_ipv6)
+        json_put_text(body, "Ipv6AddressType", "Intranet");
     json_put_text(body, "CreateTime", call_time(call, buf));
     json_put_flag(body, "CrossZoneEnabled", true);
     json_put_int(body, "Cps", 0);
@@ -172,6 +171,8 @@ static json_t *show_instance(struct call *call, const struct doc *doc)
     json_put_text(row, "LoadBalancerStatus", status_word(call, doc));
     json_put_text(row, "LoadBalancerBusinessStatus", business_word(call, doc));
     json_put_text(row, "LoadBalancerType", "Network");
+    json_put(
+        row, "ZoneMappings", zones_show(&nlb_zone_shape, json_object_get(row, "ZoneMappings")));
     json_put(row, "LoadBalancerBillingConfig", json_pack("{s:s}", "PayType", "PostPay"));
     json_put_text(row, "RegionId", call->node->region);
     return row;
@@ -199,8 +200,6 @@ static bool is_wanted(struct call *call, const struct doc *doc)
         return false;
     if (business && strcmp(business, business_word(call, doc)) != 0)
         return false;
-    if (json_has(call->in, "Ipv6AddressType"))
-        return false; /* none has IPv6 addresses */
     return !zone || zones_have(doc->body, zone);
 }
 
@@ -208,7 +207,9 @@ int nlb_list_load_balancers(struct call *call)
 {
     static const struct filter filters[] = {{"LoadBalancerIds", NULL},
         {"LoadBalancerNames", "LoadBalancerName"}, {"AddressIpVersion", "AddressIpVersion"},
-        {"AddressType", "AddressType"}, {"DNSName", "DNSName"}, {"VpcIds", "VpcId"}, {NULL, NULL}};
+        {"AddressType", "AddressType"}, {"Ipv6AddressType", "Ipv6AddressType"},
+        {"DNSName", "DNSName"}, {"VpcIds", "VpcId"}, {"ResourceGroupId", "ResourceGroupId"},
+        {NULL, NULL}};
     static const struct listing listing = {
         .kind = NLB_LOAD_BALANCER,
         .out = "LoadBalancers",
@@ -275,6 +276,8 @@ int nlb_delete_load_balancer(struct call *call)
     if (common_is_deletion_protected(doc->body))
         return call_fail(call, "OperationDenied.DeletionProtectionEnabled",
             "Load balancer %s has deletion protection; it must be switched off first.", id);
+    if (dns_check_release(call, doc->body, "ResourceInUse.LoadBalancer") < 0)
+        return -EBUSY;
     txn_users(call->txn, NLB_LISTENER, id, &listeners);
     for (uint32_t i = 0; i < listeners.n; i++)
         (void)txn_remove(call->txn, NLB_LISTENER, listeners.docs[i]->id);

@@ -105,6 +105,11 @@ static int check_group(const struct draft *draft)
         return call_fail(draft->call, "Mismatch.VpcId",
             "Server group %s is in VPC %s, the load balancer in %s.", group_id,
             json_text(draft->group, "VpcId"), json_text(draft->load_balancer, "VpcId"));
+    if (json_text_is(draft->group, "AddressIPVersion", "DualStack") &&
+        !json_text_is(draft->load_balancer, "AddressIpVersion", "DualStack"))
+        return call_fail(draft->call, "OperationDenied.NonDualStackInstance",
+            "Server group %s has the AddressIPVersion DualStack; only dual-stack load balancers can use it.",
+            group_id);
     if (!group_serves(draft))
         return call_fail(draft->call, "Mismatch.Protocol",
             "A %s listener cannot use server group %s of protocol %s.",

@@ -70,6 +70,30 @@ int nlb_list_tag_resources(struct call *call)
     return call_list_tag_resources(call, tag_kinds);
 }
 
+/* --- resource groups --------------------------------------------------------------------------- */
+
+int nlb_move_resource_group(struct call *call)
+{
+    const char *id = call_text(call, "ResourceId");
+    json_t *body = NULL, *data;
+
+    for (const struct tag_kind *kind = tag_kinds; kind->type; kind++) {
+        if (json_text_is(call->in, "ResourceType", kind->type))
+            body = txn_edit(call->txn, kind->kind, id);
+    }
+    if (!body)
+        return call_fail(call, tag_not_found(call), "The %s %.100s does not exist.",
+            call_text(call, "ResourceType"), id);
+    call_resource(call, id);
+    json_put_text(body, "ResourceGroupId", call_text(call, "NewResourceGroupId"));
+    data = json_object();
+    json_put_text(data, "ResourceId", id);
+    json_put(call->out, "Data", data);
+    json_put_int(call->out, "HttpStatusCode", 200);
+    json_put_flag(call->out, "Success", true);
+    return 0;
+}
+
 /* --- the product ------------------------------------------------------------------------------- */
 
 static const struct call_operation operations[] = {
@@ -86,7 +110,9 @@ static const struct call_operation operations[] = {
     {"DeleteServerGroup", nlb_delete_server_group},
     {"DescribeRegions", common_describe_regions},
     {"DescribeZones", common_describe_zones},
+    {"DisableLoadBalancerIpv6Internet", nlb_disable_load_balancer_ipv6_internet},
     {"DisassociateAdditionalCertificatesWithListener", nlb_disassociate_additional_certificates},
+    {"EnableLoadBalancerIpv6Internet", nlb_enable_load_balancer_ipv6_internet},
     {"GetJobStatus", jobs_get_status},
     {"GetListenerAttribute", nlb_get_listener_attribute},
     {"GetListenerHealthStatus", nlb_get_listener_health_status},
@@ -102,6 +128,7 @@ static const struct call_operation operations[] = {
     {"ListTagResources", nlb_list_tag_resources},
     {"LoadBalancerJoinSecurityGroup", nlb_load_balancer_join_security_group},
     {"LoadBalancerLeaveSecurityGroup", nlb_load_balancer_leave_security_group},
+    {"MoveResourceGroup", nlb_move_resource_group},
     {"RemoveServersFromServerGroup", nlb_remove_servers_from_server_group},
     {"StartListener", nlb_start_listener},
     {"StartShiftLoadBalancerZones", nlb_start_shift_load_balancer_zones},

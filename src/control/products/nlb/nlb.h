@@ -5,7 +5,7 @@
  *
  * nlb.load_balancer "nlb-..."
  *   = AddressType            "Internet" | "Intranet"
- *   = AddressIpVersion       "ipv4" (vSwitches have no IPv6 range)
+ *   = AddressIpVersion       "ipv4" | "DualStack"; DualStack: = Ipv6AddressType "Intranet" | "Internet"
  *   = VpcId
  *   = CreateTime             "2026-01-02T03:04:05Z"
  *   = DNSName                "nlb-<id>.<region>.nlb.<suffix>"
@@ -17,10 +17,11 @@
  *   = Tags                   [{Key, Value}]
  *   = ZoneMappings           [{ZoneId, VSwitchId, Status "Active"|"Shifted", LoadBalancerAddresses:
  *                              [{PrivateIPv4Address, Ipv4LocalAddresses: [texts],
- *                                AllocationId?, PublicIPv4Address?, EipType?}]}]; one element per zone, of one address each.
- *                            Clients reach PrivateIPv4Address and PublicIPv4Address; servers are spoken to from
- *                            Ipv4LocalAddresses. Shifted: the zone's address is out of the DNS name, nothing else.
- *   ? LoadBalancerName
+ *                                AllocationId?, PublicIPv4Address?, EipType?,
+ *                                DualStack: Ipv6Address, Ipv6LocalAddresses: [texts]}]}]; one element per zone, of one
+ *                            address of each family. Clients reach PrivateIPv4Address, PublicIPv4Address and Ipv6Address;
+ *                            servers are spoken to from Ipv4LocalAddresses. Shifted: the zone's address is out of the DNS name, nothing else.
+ *   ? LoadBalancerName, ResourceGroupId
  *
  * nlb.listener "lsn-..."
  *   = LoadBalancerId, ServerGroupId
@@ -45,7 +46,7 @@
  *   = ServerGroupName, VpcId
  *   = ServerGroupType        "Instance" | "Ip"
  *   = Protocol               "TCP" | "UDP" | "TCP_UDP" (serves listeners of both)
- *   = AddressIPVersion       "ipv4"
+ *   = AddressIPVersion       "ipv4" | "DualStack": servers may have IPv6 addresses, for DualStack instances only
  *   = Scheduler              "Wrr" | "Wlc" | "rr" | "sch" | "tch" | "qch" (UDP only)
  *   = AnyPortEnabled         true: servers have Port 0 and are spoken to at the port the client used
  *   = PreserveClientIpEnabled  false
@@ -107,6 +108,8 @@ int nlb_update_load_balancer_zones(struct call *call);
 int nlb_start_shift_load_balancer_zones(struct call *call);
 int nlb_cancel_shift_load_balancer_zones(struct call *call);
 int nlb_update_load_balancer_address_type_config(struct call *call);
+int nlb_enable_load_balancer_ipv6_internet(struct call *call);
+int nlb_disable_load_balancer_ipv6_internet(struct call *call);
 
 /* listener.c */
 int nlb_create_listener(struct call *call);
@@ -146,3 +149,4 @@ int nlb_delete_security_policy(struct call *call);
 int nlb_tag_resources(struct call *call);
 int nlb_untag_resources(struct call *call);
 int nlb_list_tag_resources(struct call *call);
+int nlb_move_resource_group(struct call *call);

@@ -2,8 +2,6 @@
 #include "control/products/common/common.h"
 #include "control/products/nlb/nlb.h"
 
-#define POLICIES_MAX 50u
-
 static int check_policy(struct call *call, const json_t *body)
 {
     char buf[256];
@@ -28,13 +26,11 @@ int nlb_create_security_policy(struct call *call)
     char id[64];
     int r;
 
-    if (txn_count(call->txn, NLB_SECURITY_POLICY) >= POLICIES_MAX)
-        return call_fail(call, "QuotaExceeded.QuotaInsufficient",
-            "There are %u security policies already.", POLICIES_MAX);
     body = json_object();
     txn_new_id(call->txn, "sp-", id);
     json_put_text(body, "SecurityPolicyName", id);
     json_copy_members(body, call->in, settings);
+    json_put_text(body, "ResourceGroupId", call_text(call, "ResourceGroupId"));
     r = check_policy(call, body);
     if (r >= 0)
         r = call_tags(call, body);
@@ -143,8 +139,9 @@ static json_t *show_policy(struct call *call, const struct doc *doc)
 
 int nlb_list_security_policy(struct call *call)
 {
-    static const struct filter filters[] = {
-        {"SecurityPolicyIds", NULL}, {"SecurityPolicyNames", "SecurityPolicyName"}, {NULL, NULL}};
+    static const struct filter filters[] = {{"SecurityPolicyIds", NULL},
+        {"SecurityPolicyNames", "SecurityPolicyName"}, {"ResourceGroupId", "ResourceGroupId"},
+        {NULL, NULL}};
     static const struct listing listing = {
         .kind = NLB_SECURITY_POLICY,
         .out = "SecurityPolicies",

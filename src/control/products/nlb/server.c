@@ -16,6 +16,7 @@ static const struct server_shape shape = {
             [SERVER_NO_ECS] = "ResourceNotFound.Ecs",
             [SERVER_NO_ENI] = "ResourceNotFound.Eni",
             [SERVER_NO_ECI] = "ResourceNotFound.Eci",
+            [SERVER_NO_IPV6] = "OperationDenied.ServerGroupNotSupportIpv6",
             [SERVER_BAD_IP] = "IllegalParam.IP",
             [SERVER_VPC] = "Mismatch.VpcId",
             [SERVER_BAD_PORT] = "IllegalParam",

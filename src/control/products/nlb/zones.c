@@ -4,6 +4,8 @@
 const struct zone_shape nlb_zone_shape = {
     .private_address = "PrivateIPv4Address",
     .public_address = "PublicIPv4Address",
+    .health = "PrivateIPv4HcStatus",
+    .health6 = "PrivateIPv6HcStatus",
     .codes =
         {
             [ZONE_MISMATCH] = "Mismatch.ZoneIdAndVswitchId",
@@ -12,6 +14,7 @@ const struct zone_shape nlb_zone_shape = {
             [ZONE_NO_VSWITCH] = "ResourceNotFound.VSwitch",
             [ZONE_VPC_MISMATCH] = "Mismatch.VpcId",
             [ZONE_NO_ADDRESS] = "ResourceNotEnough.VSwitchIp",
+            [ZONE_NO_IPV6] = "OperationFailed.vSwitchNotSupportIpv6",
             [ZONE_ADDRESS_INVALID] = "IllegalParam",
             [ZONE_ADDRESS_IN_USE] = "ResourceInUse.IP",
             [ZONE_NO_EIP] = "ResourceNotFound.AllocationId",
@@ -37,6 +40,7 @@ int nlb_update_load_balancer_zones(struct call *call)
     body = txn_edit(call->txn, NLB_LOAD_BALANCER, owner.id);
     owner.vpc_id = json_text(body, "VpcId");
     owner.is_internet = json_text_is(body, "AddressType", "Internet");
+    owner.has_ipv6 = json_text_is(body, "AddressIpVersion", "DualStack");
     r = zones_update(
         call, &nlb_zone_shape, &owner, body, json_object_get(call->in, "ZoneMappings"));
     if (r < 0)
@@ -70,6 +74,26 @@ int nlb_update_load_balancer_address_type_config(struct call *call)
     call_resource(call, owner.id);
     call_job(call, "loadbalancer");
     return 0;
+}
+
+static int set_ipv6_internet(struct call *call, bool is_internet)
+{
+    const char *id = call_text(call, "LoadBalancerId");
+
+    if (!nlb_find_load_balancer(call))
+        return -EINVAL;
+    call_resource(call, id);
+    return zones_set_ipv6_internet(call, txn_edit(call->txn, NLB_LOAD_BALANCER, id), is_internet);
+}
+
+int nlb_enable_load_balancer_ipv6_internet(struct call *call)
+{
+    return set_ipv6_internet(call, true);
+}
+
+int nlb_disable_load_balancer_ipv6_internet(struct call *call)
+{
+    return set_ipv6_internet(call, false);
 }
 
 static int shift(struct call *call, bool is_start)

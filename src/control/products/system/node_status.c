@@ -2,6 +2,7 @@
 #include "control/compile/deliver.h"
 #include "control/control.h"
 #include "control/products/system/system.h"
+#include "engine/supervised.h"
 
 /* "bytes_in" as "BytesIn": the data plane's names as the API spells them. buf: 64 bytes. */
 static const char *api_name(const char *name, char *buf)
@@ -47,6 +48,32 @@ static json_t *all_renamed(const json_t *array)
     return rows;
 }
 
+/* How often the supervisor started a process anew. Nobody counts for a control process that runs alone. */
+static json_t *processes(void)
+{
+    const struct supervised_page *page = supervised_page();
+    json_t *rows = json_array();
+
+    for (unsigned i = 0; page && i < SUPERVISED_ROLES; i++) {
+        const struct supervised *process = &page->roles[i];
+        char why[SUPERVISED_WHY_MAX], when[CLOCK_TEXT_MAX + 1];
+        json_t *row = json_object();
+
+        json_put_text(row, "Name", supervised_role_name(i));
+        json_put_int(row, "Restarts", (json_int_t)supervised_restarts(process));
+        json_put_int(
+            row, "HungRestarts", (json_int_t)atomic_load(&process->restarts[RESTART_HUNG]));
+        supervised_why(process, why);
+        if (why[0] != '\0') {
+            when[clock_format(atomic_load(&process->last_at_ms) * NSEC_PER_MSEC, when)] = '\0';
+            json_put_text(row, "LastRestartReason", why);
+            json_put_text(row, "LastRestartTime", when);
+        }
+        (void)json_array_append_new(rows, row);
+    }
+    return rows;
+}
+
 int system_get_node_status(struct call *call)
 {
     struct deliver *deliver = call->control->deliver;
@@ -55,6 +82,7 @@ int system_get_node_status(struct call *call)
 
     json_put_flag(plane, "Connected", deliver_connected(deliver));
     json_put(call->out, "DataPlane", plane);
+    json_put(call->out, "Processes", processes());
     json_put_text(call->out, "Version", SLB_VERSION);
     json_put_text(call->out, "RegionId", call->node->region);
     json_put_int(
