@@ -1,6 +1,7 @@
 #include "proxy/client.h"
 
 #include "engine/net.h"
+#include "proxy/input.h"
 
 #define LINGER_TIME      (2 * NSEC_PER_SEC)
 #define LINGER_BYTES_MAX (1u << 20)
@@ -55,7 +56,8 @@ static void client_close(struct client *c)
     client_close_as(c, false);
 }
 
-/* The connection is of no use any more: the exchange in progress, if any, hears why. */
+/* The connection is of no use any more: the exchange in progress, if any, hears why. What was cut ends in RST, also when our
+ * write failed on a socket that lives: FIN would look like the end of a body that ends with the connection. */
 COLD static void client_gone(struct client *c, enum reason reason)
 {
     struct exchange *x = c->stream.exchange;
@@ -64,7 +66,7 @@ COLD static void client_gone(struct client *c, enum reason reason)
         c->stream.exchange = NULL;
         exchange_on_client_gone(x, reason);
     }
-    client_close_as(c, c->conn.error == 0 && (x || c->conn.out_bytes > 0));
+    client_close_as(c, x || c->conn.out_bytes > 0 || c->conn.error != 0);
 }
 
 /* ---- deadlines: one timer, whose meaning follows from the phase ---- */
@@ -305,27 +307,6 @@ static bool client_step(struct client *c, struct span *in)
     }
 }
 
-/* Keeps what was read and could not be consumed. From scratch it is copied; in a chunk it just stays. */
-static bool client_keep(struct client *c, struct span rest, bool in_chunk)
-{
-    struct chunk_pool *pool = &client_env(c)->pool;
-
-    if (in_chunk) {
-        c->in->start = c->in->end - (uint32_t)rest.len;
-        if (rest.len == 0)
-            c->in = chunk_unref(pool, c->in);
-        return true;
-    }
-    if (rest.len == 0)
-        return true;
-    c->in = chunk_get(pool, (uint32_t)rest.len);
-    if (!c->in)
-        return false;
-    memcpy(c->in->data, rest.ptr, rest.len);
-    c->in->end = (uint32_t)rest.len;
-    return true;
-}
-
 COLD static void client_out_of_memory(struct client *c)
 {
     if (c->stream.exchange)
@@ -351,7 +332,7 @@ static void client_consume(struct client *c, struct span in, bool in_chunk)
         c->in = chunk_unref(&client_env(c)->pool, c->in);
         return;
     }
-    if (!client_keep(c, in, in_chunk)) {
+    if (!input_keep(client_env(c), &c->in, in, in_chunk)) {
         client_out_of_memory(c);
         return;
     }
@@ -359,31 +340,6 @@ static void client_consume(struct client *c, struct span in, bool in_chunk)
         c->head_at = client_now(c);
         client_deadline_in(c, c->listener->conf->header_timeout_ms);
     }
-}
-
-/* Where the next read goes: behind what is kept, else into scratch. NULL when memory is out. */
-static char *client_room(struct client *c, size_t *ret_n)
-{
-    struct conn_env *env = client_env(c);
-    struct chunk *in = c->in;
-
-    if (!in) {
-        *ret_n = CONN_SCRATCH_BYTES;
-        return env->scratch;
-    }
-    if (chunk_room(in) < 1024) {
-        struct span held = chunk_span(in);
-        struct chunk *bigger = chunk_get(&env->pool, (uint32_t)held.len * 2 + 1024);
-
-        if (!bigger)
-            return NULL;
-        memcpy(bigger->data, held.ptr, held.len);
-        bigger->end = (uint32_t)held.len;
-        chunk_unref(&env->pool, in);
-        c->in = in = bigger;
-    }
-    *ret_n = chunk_room(in);
-    return in->data + in->end;
 }
 
 COLD static void client_on_eof(struct client *c)
@@ -409,7 +365,7 @@ static bool client_read(struct client *c)
 {
     size_t room = 0;
     bool in_chunk = c->in != NULL;
-    char *at = client_room(c, &room);
+    char *at = input_room(client_env(c), &c->in, &room);
     ssize_t n;
 
     if (!at) {

@@ -2,6 +2,7 @@
 
 #include "engine/net.h"
 #include "engine/sys.h"
+#include "proxy/input.h"
 
 #define PUMP_READS 8 /* per turn and connection */
 /* A connection that was in use this short a time ago is taken for a request that cannot be repeated:
@@ -139,26 +140,6 @@ static bool upstream_step(struct upstream *u, struct span *in)
     }
 }
 
-static bool upstream_keep_rest(struct upstream *u, struct span rest, bool in_chunk)
-{
-    struct chunk_pool *pool = &u->proxy->env->pool;
-
-    if (in_chunk) {
-        u->in->start = u->in->end - (uint32_t)rest.len;
-        if (rest.len == 0)
-            u->in = chunk_unref(pool, u->in);
-        return true;
-    }
-    if (rest.len == 0)
-        return true;
-    u->in = chunk_get(pool, (uint32_t)rest.len);
-    if (!u->in)
-        return false;
-    memcpy(u->in->data, rest.ptr, rest.len);
-    u->in->end = (uint32_t)rest.len;
-    return true;
-}
-
 static void upstream_consume(struct upstream *u, struct span in, bool in_chunk)
 {
     struct exchange *x = u->stream.exchange;
@@ -173,33 +154,9 @@ static void upstream_consume(struct upstream *u, struct span in, bool in_chunk)
         /* An interim response may have waited for the client, and this flush sent it: nobody else will
          * come for the rest. */
     } while (blocked && !x->down_blocked && in.len > 0 && upstream_takes_input(u));
-    if (!u->closed && !upstream_keep_rest(u, in, in_chunk))
+    if (!u->closed && !input_keep(u->proxy->env, &u->in, in, in_chunk))
         upstream_fail(u, REASON_OUT_OF_MEMORY);
     exchange_after_response(x);
-}
-
-static char *upstream_room(struct upstream *u, size_t *ret_n)
-{
-    struct conn_env *env = u->proxy->env;
-    struct chunk *in = u->in;
-
-    if (!in) {
-        *ret_n = CONN_SCRATCH_BYTES;
-        return env->scratch;
-    }
-    if (chunk_room(in) < 1024) {
-        struct span held = chunk_span(in);
-        struct chunk *bigger = chunk_get(&env->pool, (uint32_t)held.len * 2 + 1024);
-
-        if (!bigger)
-            return NULL;
-        memcpy(bigger->data, held.ptr, held.len);
-        bigger->end = (uint32_t)held.len;
-        chunk_unref(&env->pool, in);
-        u->in = in = bigger;
-    }
-    *ret_n = chunk_room(in);
-    return in->data + in->end;
 }
 
 COLD static void upstream_on_eof(struct upstream *u)
@@ -227,7 +184,7 @@ static bool upstream_read(struct upstream *u)
 {
     size_t room = 0;
     bool in_chunk = u->in != NULL;
-    char *at = upstream_room(u, &room);
+    char *at = input_room(u->proxy->env, &u->in, &room);
     ssize_t n;
 
     if (!at) {

@@ -4,6 +4,9 @@ import subprocess
 import pytest
 
 import lib
+from alb import Alb
+from clb import Clb
+from nlb import Nlb
 
 LOG_LINES = 30  # of each node that runs, shown with what failed
 
@@ -38,6 +41,21 @@ def node():
     items = [lib.Node()]
     yield items[0]
     _stop_all(items)
+
+
+@pytest.fixture(scope="module")
+def alb(node):
+    return Alb(node)
+
+
+@pytest.fixture(scope="module")
+def clb(node):
+    return Clb(node)
+
+
+@pytest.fixture(scope="module")
+def nlb(node):
+    return Nlb(node)
 
 
 @pytest.fixture

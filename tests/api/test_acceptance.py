@@ -10,27 +10,9 @@ import pytest
 import alb as alb_words
 import lib
 import nlb as nlb_words
-from alb import Alb
-from clb import Clb
 from lib import get, proves, wait_for
-from nlb import Nlb
 
 SLB_BIN = os.environ.get("SLB_BIN", str(Path(lib.SLBD_BIN).parents[1] / "cli" / "slb"))
-
-
-@pytest.fixture(scope="module")
-def alb(node):
-    return Alb(node)
-
-
-@pytest.fixture(scope="module")
-def clb(node):
-    return Clb(node)
-
-
-@pytest.fixture(scope="module")
-def nlb(node):
-    return Nlb(node)
 
 
 @pytest.fixture(scope="module")

@@ -6,26 +6,8 @@ import pytest
 import alb as alb_words
 import lib
 import nlb as nlb_words
-from alb import Alb
 from certs import Certs
-from clb import Clb
 from lib import REGION, VPC, VSWITCHES, ZONES, get, proves, wait_for
-from nlb import Nlb
-
-
-@pytest.fixture(scope="module")
-def alb(node):
-    return Alb(node)
-
-
-@pytest.fixture(scope="module")
-def nlb(node):
-    return Nlb(node)
-
-
-@pytest.fixture(scope="module")
-def clb(node):
-    return Clb(node)
 
 
 @pytest.fixture(scope="module")

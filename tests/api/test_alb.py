@@ -8,11 +8,6 @@ from lib import get, proves, refuses, wait_for
 
 
 @pytest.fixture(scope="module")
-def alb(node):
-    return words.Alb(node)
-
-
-@pytest.fixture(scope="module")
 def ecs(backends):
     return [backends.nginx("ECS01"), backends.nginx("ECS02")]
 

@@ -3,15 +3,9 @@ import ipaddress
 
 import pytest
 
-import alb as words
 import lib
 from alb import BILLING, ZONE_MAPPINGS, action, fixed, forward, on, ordered
 from lib import proves
-
-
-@pytest.fixture(scope="module")
-def alb(node):
-    return words.Alb(node)
 
 
 @pytest.fixture(scope="module")

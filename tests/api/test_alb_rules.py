@@ -1,14 +1,8 @@
 """Rules of ALB, proved by traffic: conditions, actions, priorities, batches."""
 import pytest
 
-import alb as words
 from alb import action, fixed, forward, names, on, ordered, vips
 from lib import get, proves
-
-
-@pytest.fixture(scope="module")
-def alb(node):
-    return words.Alb(node)
 
 
 @pytest.fixture(scope="module")

@@ -4,13 +4,8 @@ import subprocess
 import pytest
 
 import lib
-from clb import Clb, server
+from clb import server
 from lib import proves
-
-
-@pytest.fixture(scope="module")
-def clb(node):
-    return Clb(node)
 
 
 @pytest.fixture(scope="module")

@@ -1,16 +1,10 @@
 """CLB through its API, proved by what clients get: listeners of each protocol, weights, rules, status."""
 import socket
 
-import pytest
 
 import lib
-from clb import Clb, ask_udp, names, server
+from clb import ask_udp, names, server
 from lib import get, proves, refuses, wait_for
-
-
-@pytest.fixture(scope="module")
-def clb(node):
-    return Clb(node)
 
 
 def tcp_echo(addr, data=b"hello"):

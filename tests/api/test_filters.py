@@ -5,33 +5,14 @@ import pytest
 
 import alb as alb_words
 import lib
-import nlb as nlb_words
-from alb import Alb
 from certs import Certs
-from clb import Clb
 from lib import REGION, VPC, VSWITCHES, ZONES
-from nlb import Nlb
 
 OTHER_ZONES = [{"ZoneId": z, "VSwitchId": v} for z, v in zip(ZONES[1:], VSWITCHES[1:])]
 
 
 def tag(value):
     return [{"Key": "of", "Value": value}]
-
-
-@pytest.fixture(scope="module")
-def alb(node):
-    return Alb(node)
-
-
-@pytest.fixture(scope="module")
-def nlb(node):
-    return Nlb(node)
-
-
-@pytest.fixture(scope="module")
-def clb(node):
-    return Clb(node)
 
 
 @pytest.fixture(scope="module")

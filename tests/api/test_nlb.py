@@ -14,11 +14,6 @@ from nlb import ask_udp, echo, server, vips
 
 
 @pytest.fixture(scope="module")
-def nlb(node):
-    return words.Nlb(node)
-
-
-@pytest.fixture(scope="module")
 def ecs(backends):
     """Two servers of every kind of answer: nginx pages that name them."""
     return [backends.nginx("ECS01"), backends.nginx("ECS02")]

@@ -15,11 +15,6 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def nlb(node):
-    return words.Nlb(node)
-
-
-@pytest.fixture(scope="module")
 def ids(nlb):
     """Names that rows may use as values: {lb}, {tcp}, {udp}, {both}, {any}, {lsn}."""
     lb = nlb.instance()["LoadBalancerId"]

@@ -10,11 +10,6 @@ from nlb import Nlb
 OFF = {"HealthCheckEnabled": False}
 
 
-@pytest.fixture(scope="module")
-def alb(node):
-    return Alb(node)
-
-
 def pages(node, operation, path, size, between=None, **params):
     """All rows by pages of a size; between(i) is called after the i-th page."""
     product, action = operation.split(".")

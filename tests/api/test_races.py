@@ -10,25 +10,7 @@ import pytest
 import alb as alb_words
 import lib
 import nlb as nlb_words
-from alb import Alb
-from clb import Clb
 from lib import get, wait_for
-from nlb import Nlb
-
-
-@pytest.fixture(scope="module")
-def alb(node):
-    return Alb(node)
-
-
-@pytest.fixture(scope="module")
-def nlb(node):
-    return Nlb(node)
-
-
-@pytest.fixture(scope="module")
-def clb(node):
-    return Clb(node)
 
 
 class StoppedData:
