@@ -367,8 +367,8 @@ class Node:
             text += ZONE.format(id=zone, vswitch=vswitch, prefix=self.prefix, third=16 * i)
         return text
 
-    def start(self):
-        """Also again after stop(keep=True) or kill()."""
+    def launch(self):
+        """Also again after stop(keep=True) or kill(). Returns when the API answers."""
         with open(self.stderr_path, "ab") as err:
             self.process = subprocess.Popen(
                 [*self.wrapper, SLBD_BIN, self.command, "--node", str(self.conf_path), *self.options],
@@ -378,6 +378,13 @@ class Node:
             wait_for(self._is_ready, "the API answers", START_SECONDS, 0.02)
             pair = json.loads((self.state_dir / "root-key.json").read_text())
             self.client = self.as_key(pair["AccessKeyId"], pair["AccessKeySecret"])
+        except AssertionError as e:
+            raise AssertionError(f"{e}\n{self.stderr()[-3000:]}") from None
+
+    def start(self):
+        """The same, but returns when the data plane has all there is."""
+        self.launch()
+        try:
             wait_for(self._is_connected, "its data plane has all there is", START_SECONDS, 0.02)
         except AssertionError as e:
             raise AssertionError(f"{e}\n{self.stderr()[-3000:]}") from None
