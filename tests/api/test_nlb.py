@@ -78,7 +78,6 @@ def test_start_of_a_migration_clb_and_nlb_serve_from_the_same_servers(nlb, backe
     assert json.loads(events[0]["requestParameterJson"])["LoadBalancerId"] == lb
 
 
-@proves("NLBI-36")
 def test_addresses_do_not_change_while_the_instance_lives(nlb, ecs):
     mine = nlb.instance()
     nlb.listener(mine["LoadBalancerId"], nlb.group(*ecs))
