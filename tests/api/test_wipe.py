@@ -19,10 +19,18 @@ def pair(tmp_path):
     return (tmp_path / "cert").read_text(), (tmp_path / "key").read_text()
 
 
-def marks(key):
-    """Pieces of the key's text, one of each line that has one."""
-    found = [re.search(rb"[A-Za-z0-9]{%d}" % PLAIN_BYTES, line) for line in key.encode().splitlines()[1:-1]]
-    pieces = [match.group() for match in found if match]
+def body_of(pem):
+    return pem.encode().splitlines()[1:-1]
+
+
+def marks(cert, key):
+    """Pieces of the key's text, one of each line that has one.
+
+    The modulus is in both texts, and one time in some three hundred both encode it alike: such pieces are no secret.
+    """
+    public = b"".join(body_of(cert))
+    found = [re.search(rb"[A-Za-z0-9]{%d}" % PLAIN_BYTES, line) for line in body_of(key)]
+    pieces = [match.group() for match in found if match and match.group() not in public]
     assert len(pieces) > 5
     return pieces
 
@@ -55,11 +63,11 @@ def readable(pid):
     return True
 
 
-def expect_gone(node, key):
+def expect_gone(node, pair):
     pid = node.child("control")
     if not readable(pid):
         pytest.skip("the memory of the process cannot be read here")
-    pieces = marks(key)
+    pieces = marks(*pair)
     # The connection's part of it goes when the answer has been taken.
     wait_for(lambda: not memory_has(pid, pieces), "the key is gone", 10, 0.2)
 
@@ -73,7 +81,7 @@ def test_uploaded_key_is_wiped(node, pair, style, product):
         client.call("Cas", "UploadUserCertificate", Name=f"wiped-{style}", Cert=cert, Key=key)
     else:
         client.call("Slb", "UploadServerCertificate", ServerCertificate=cert, PrivateKey=key)
-    expect_gone(node, key)
+    expect_gone(node, pair)
 
 
 def test_key_of_a_refused_upload_is_wiped(node, pair):
@@ -81,10 +89,9 @@ def test_key_of_a_refused_upload_is_wiped(node, pair):
     cert, key = pair
     other = cert.replace("A", "B", 1)
     node.fails("InvalidParameter.Cert", "Cas", "UploadUserCertificate", Name="refused", Cert=other[:200], Key=key)
-    expect_gone(node, key)
+    expect_gone(node, pair)
 
 
 def test_marks_are_found_where_they_are(pair):
     """What the others rely on."""
-    key = pair[1]
-    assert memory_has(os.getpid(), marks(key)) == set(marks(key))
+    assert memory_has(os.getpid(), marks(*pair)) == set(marks(*pair))
