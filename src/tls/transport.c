@@ -6,6 +6,8 @@
 #include "tls/inner.h"
 
 #define TLS_RECORD_BYTES 16384u
+/* What is read of bytes that nobody wants any more. */
+#define TLS_DISCARD_BYTES_MAX ((size_t)256 * 1024)
 
 struct tls {
     SSL *ssl;                    /* owned */
@@ -239,13 +241,27 @@ static int tls_shut(struct conn_env *env, struct conn *conn)
     return shutdown(conn->io.fd, SHUT_WR) < 0 ? -errno : 0;
 }
 
+/* Which of a broken input OpenSSL leaves in the socket depends on its version. Closed over, it makes a RST, which overtakes
+ * the alert. */
+static void tls_discard(struct conn_env *env, const struct conn *conn)
+{
+    size_t total = 0;
+    ssize_t n;
+
+    do {
+        n = sys_recv(conn->io.fd, env->scratch, CONN_SCRATCH_BYTES, 0);
+        total += n > 0 ? (size_t)n : 0;
+    } while (n > 0 && total < TLS_DISCARD_BYTES_MAX);
+}
+
 static void tls_close(struct conn_env *env, struct conn *conn, bool is_clean)
 {
     struct tls *tls = TAKE(conn->transport_state);
 
-    (void)env;
     if (!tls)
         return;
+    if (conn->io.fd >= 0 && tls->error == -EPROTO)
+        tls_discard(env, conn);
     if (is_clean && conn->io.fd >= 0 && tls_is_up(tls) && tls->offered == 0) {
         tls_begin(tls);
         (void)SSL_shutdown(tls->ssl);

@@ -84,7 +84,8 @@ static inline json_t *clb_call(const char *name, const char *form, const char *c
 }
 
 /* The same; parameters by a format, the answer's text member into buf of 96 (NULL: not wanted). */
-static inline void clb_do(const char *name, const char *member, char *buf, const char *fmt, ...)
+__attribute__((format(printf, 4, 5))) static inline void clb_do(
+    const char *name, const char *member, char *buf, const char *fmt, ...)
 {
     char form[4096];
     json_t *answer;
@@ -99,7 +100,8 @@ static inline void clb_do(const char *name, const char *member, char *buf, const
     json_decref(answer);
 }
 
-static inline void clb_fails(const char *code, const char *name, const char *fmt, ...)
+__attribute__((format(printf, 3, 4))) static inline void clb_fails(
+    const char *code, const char *name, const char *fmt, ...)
 {
     char form[4096];
     va_list args;

@@ -436,8 +436,8 @@ static void what_is_encoded_is_decoded_again(void **state)
 {
     static const char *const texts[] = {
         "{" MAKE_REST "}",
-        "{\"AclIds\":[\"a\",\"b\"]," MAKE_REST ",\"Servers\":[{\"Deep\":[{\"Key\":\"k\","
-        "\"Weights\":[1,2]},{\"Key\":\"l\"}],\"Port\":80,\"Weight\":1},{\"Port\":81,\"Weight\":2}]}",
+        ("{\"AclIds\":[\"a\",\"b\"]," MAKE_REST ",\"Servers\":[{\"Deep\":[{\"Key\":\"k\","
+         "\"Weights\":[1,2]},{\"Key\":\"l\"}],\"Port\":80,\"Weight\":1},{\"Port\":81,\"Weight\":2}]}"),
         "{\"Bandwidth\":7,\"Entries\":[{\"Port\":1,\"entry\":\"\\\"'&=%+\"}],\"Flag\":true,"
         "\"Gzip\":\"off\",\"Ids\":[\"x\"],\"Name\":\"ab\",\"Proxy\":{\"Port\":9},\"Ratio\":0.25}",
     };
