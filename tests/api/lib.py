@@ -506,6 +506,16 @@ class Node:
         os.kill(old, signal.SIGKILL)
         return self.child(name, other_than=old)
 
+    def state_files(self):
+        """What its state_dir has while nothing is written there: the data process saves a set after it is in force."""
+        saved = self.state_dir / "data.json"
+
+        def is_at_rest():
+            return saved.exists() and json.loads(saved.read_text())["version"] == self.data("get status")["version"]
+
+        wait_for(is_at_rest, "the set in force is on disk")
+        return list(self.state_dir.iterdir())
+
     # -- the end
 
     def _kill_group(self):

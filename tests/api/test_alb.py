@@ -202,7 +202,8 @@ def test_uch_sends_equal_parameters_to_one_server(alb, ecs):
     alb.listener(mine["LoadBalancerId"], group)
     where = (vips(mine)[0], 80)
 
-    seen = [set(names(where, 4, f"/?uid={i}")) for i in range(12)]
+    # Ports are random, so is who serves a value: all of them go to one server once in 2**59 runs.
+    seen = [set(names(where, 2, f"/?uid={i}")) for i in range(60)]
     assert all(len(who) == 1 for who in seen) and set.union(*seen) == {"ECS01", "ECS02"}
     alb.do("UpdateServerGroupAttribute", ServerGroupId=group, Scheduler="Wrr")
     assert "UchConfig" not in alb.group_attributes(group)

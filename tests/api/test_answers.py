@@ -168,7 +168,8 @@ def test_an_answer_has_the_shape_of_its_table(node, things, product, action):
     check(product, out, answer)
     assert "Code" not in answer and "RequestId" in answer
     shown = json.dumps(answer)
-    assert "null" not in shown and len(answer) > 1, shown
+    # As a word: ids are random letters.
+    assert not re.search(r"\bnull\b", shown) and len(answer) > 1, shown
     if "Tags" in shown and product != "Alidns":
         assert '"k"' in shown or '"Tags": []' in shown or '"Tag": []' in shown, shown
 

@@ -314,6 +314,16 @@ def test_control_does_not_start_with_a_bad_certificate(tmp_path):
 # --- IPv6 --------------------------------------------------------------------------------------
 
 
+def has_ipv6():
+    try:
+        with socket.socket(socket.AF_INET6) as sock:
+            sock.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this host has no [::1]")
 @pytest.mark.parametrize("with_tls", [False, True])
 def test_ipv6_addresses(new_node, served, with_tls):
     node = new_node(host="::1", tls=served if with_tls else None)

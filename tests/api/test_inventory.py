@@ -31,7 +31,7 @@ def test_networks_of_the_node_file(node):
     vpcs = node.call("Vpc", "DescribeVpcs")["Vpcs"]["Vpc"]
     assert [v["VpcId"] for v in vpcs] == [lib.VPC]
     assert vpcs[0]["CidrBlock"] == f"{node.prefix}.0.0/17" and vpcs[0]["Status"] == "Available"
-    rows = node.call("Vpc", "DescribeVSwitches", ZoneId=lib.ZONES[1])["VSwitches"]["VSwitch"]
+    rows = node.call("Vpc", "DescribeVSwitches", ZoneId=lib.ZONES[1], IsDefault=True)["VSwitches"]["VSwitch"]
     assert [(r["VSwitchId"], r["CidrBlock"], r["VpcId"]) for r in rows] == [
         (lib.VSWITCHES[1], f"{node.prefix}.16.0/20", lib.VPC)
     ]

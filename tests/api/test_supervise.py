@@ -123,7 +123,7 @@ def test_data_starts_without_control(site):
     """The set in force is kept beside the store: a data plane alone serves it."""
     node, _, _, addr = site
     path = node.state_dir / "data.json"
-    wait_for(lambda: path.exists() and "8080" in path.read_text(), "the set is on disk")
+    wait_for(lambda: path.exists() and '"port":8080' in path.read_text(), "the set is on disk")
     os.kill(node.child("control"), signal.SIGSTOP)
     node.kill_child("data")
     wait_for(lambda: lib.accepts(addr), "the listener is back")

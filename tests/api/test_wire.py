@@ -458,7 +458,7 @@ def test_secrets_stay_secret(node):
     stored = b"".join(p.read_bytes() for p in node.state_dir.glob("openslb.db*"))
     for secret in (client.secret, node.client.secret):
         assert secret not in everything and secret.encode() not in stored
-    for path in node.state_dir.iterdir():
+    for path in node.state_files():
         assert path.stat().st_mode & 0o077 == 0, path
     assert node.state_dir.stat().st_mode & 0o077 == 0
 

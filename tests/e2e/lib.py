@@ -11,6 +11,7 @@ import signal
 import socket
 import struct
 import subprocess
+import tempfile
 import threading
 import time
 import urllib.request
@@ -21,6 +22,13 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 SLBD_BIN = os.environ.get("SLBD_BIN", str(ROOT / "build/src/slbd/slbd"))
 HOST = "127.0.0.1"
+# Who has to reach the Internet takes this one. All others talk with this host, of which a proxy knows nothing.
+OUTER_ENVIRON = dict(os.environ)
+for _name in OUTER_ENVIRON:
+    if _name.lower().endswith("_proxy"):
+        del os.environ[_name]
+# Short and everybody's, whatever TMPDIR is: names of Unix sockets have a limit.
+tempfile.tempdir = "/tmp"
 # How long to wait for what comes at once unless the machine stands still; whoever waits in vain waits so long.
 PATIENCE = 30.0
 START_SECONDS = 60
@@ -90,10 +98,24 @@ def take_port(port, ip=HOST):
     return True
 
 
+def _ports_to_give():
+    """Outside of the range from which the kernel gives ports to clients, if it leaves enough.
+
+    A client could take one before it is bound, or be connected with itself where nobody should answer.
+    """
+    low, high = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+    below, above = range(10000, min(low, 32000)), range(high + 1, 65536)
+    most = max(below, above, key=len)
+    return most if len(most) >= 10000 else range(10000, 32000)
+
+
+_ports = _ports_to_give()
+
+
 def free_port(ip=HOST):
-    """A port below the kernel's own range that take_port() gives."""
+    """One of these ports that take_port() gives."""
     while True:
-        port = random.randrange(10000, 32000)
+        port = random.choice(_ports)
         if take_port(port, ip):
             return port
 

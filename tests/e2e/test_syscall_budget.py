@@ -39,13 +39,15 @@ def count_calls(pid, where, work):
     """Calls by name that the process made while work ran."""
     out = where / "strace"
     tracer = subprocess.Popen(["strace", "-f", "-qq", "-o", str(out), "-p", str(pid)],
-                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     try:
-        wait_for(lambda: is_traced(pid, tracer), "strace is attached to all threads")
+        wait_for(lambda: tracer.poll() is not None or is_traced(pid, tracer), "strace is attached to all threads")
+        if tracer.poll() is not None:
+            pytest.skip(f"processes cannot be traced here: {tracer.stderr.read().strip()}")
         work()
     finally:
         tracer.send_signal(signal.SIGINT)
-        tracer.wait(STOP_SECONDS)
+        tracer.communicate(timeout=STOP_SECONDS)
     calls = re.findall(r"^\d+\s+([a-z_0-9]+)\(", out.read_text(), re.MULTILINE)
     return collections.Counter(calls)
 

@@ -41,8 +41,8 @@ def install():
     for _ in range(NPM_TRIES):
         try:
             done = subprocess.run(
-                ["npm", "ci", "--no-progress", "--prefer-offline"], cwd=HERE, timeout=NPM_SECONDS,
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                ["npm", "ci", "--no-progress", "--prefer-offline"], cwd=HERE, env=lib.e2e.OUTER_ENVIRON,
+                timeout=NPM_SECONDS, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             )  # fmt: skip
         except subprocess.TimeoutExpired as e:
             said = f"takes more than {NPM_SECONDS} s\n{(e.output or b'').decode(errors='replace')}"
@@ -80,8 +80,6 @@ def walk(surroundings, name, **more):
         "OPENSLB_SERVERS": ",".join(described),
         **more,
     }
-    for variable in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY"):
-        env.pop(variable, None)
     done = subprocess.run(
         ["node", f"{name}.mjs"], cwd=HERE, env=env, timeout=WALK_SECONDS, text=True,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
