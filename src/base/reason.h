@@ -48,6 +48,7 @@
     X(RULE_FIXED, "rule_fixed", "a rule gave a fixed response")                                   \
     X(ACCESS_DENIED, "access_denied", "access control refused the connection")                    \
     X(LIMIT_CONNECTIONS, "limit_connections", "connection limit reached")                         \
+    X(FLOW_EVICTED, "flow_evicted", "a UDP flow that was not assured made room for another flow") \
     X(LOOP_DETECTED, "loop_detected", "the request has passed here before")                       \
     X(LISTENER_GONE, "listener_gone", "the listener was removed")                                 \
     /* choosing a server */                                                                       \

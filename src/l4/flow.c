@@ -1,9 +1,12 @@
 #include "l4/flow.h"
 
 #include "l4/quic_key.h"
+#include "l4/udp.h"
 
-/* The group of the default action, or NULL. */
-static struct group *flow_group(const struct l4_listener *listener)
+/* Of flows_max: whatever UDP does, the other half is TCP's. */
+#define FLOW_UDP_SHARE 2u
+
+struct group *flow_group(const struct l4_listener *listener)
 {
     const struct listener_conf *conf = listener->conf;
     const struct action *action = FIELD_ITEMS(conf->default_actions, struct action);
@@ -12,6 +15,18 @@ static struct group *flow_group(const struct l4_listener *listener)
         return NULL;
     return groups_get(
         listener->l4->groups, FIELD_ITEMS(action->groups, struct forward_group)->group.slot);
+}
+
+bool flow_find_room(const struct l4_listener *listener)
+{
+    struct l4 *l4 = listener->l4;
+    bool full = l4->n_flows >= l4->flows_max;
+
+    if (listener->udp && (l4->n_udp >= MAX(l4->flows_max / FLOW_UDP_SHARE, 1u) ||
+                             l4->n_unassured >= l4->unassured_max))
+        full = true;
+
+    return !full || udp_evict(l4);
 }
 
 enum reason flow_admit(const struct l4_listener *listener, struct group **ret_group)
@@ -23,11 +38,11 @@ enum reason flow_admit(const struct l4_listener *listener, struct group **ret_gr
         return REASON_LISTENER_GONE;
     if (l4->draining)
         return REASON_DRAINING;
-    if (l4->n_flows >= l4->flows_max)
-        return REASON_LIMIT_CONNECTIONS;
     group = flow_group(listener);
     if (!group)
         return REASON_NO_GROUP;
+    if (!flow_find_room(listener))
+        return REASON_LIMIT_CONNECTIONS;
     *ret_group = group;
     return REASON_NONE;
 }
@@ -79,6 +94,7 @@ void flow_begin(struct l4_listener *listener, struct list *link)
     list_add_back(&listener->flows, link);
     listener->n_flows++;
     listener->l4->n_flows++;
+    listener->l4->n_udp += listener->udp;
     counter_add(&listener->cell->connections, 1);
     counter_add(&listener->cell->active, 1);
 }
@@ -108,6 +124,7 @@ void flow_end(struct l4_listener *listener, struct list *link)
     list_remove(link);
     listener->n_flows--;
     listener->l4->n_flows--;
+    listener->l4->n_udp -= listener->udp;
     counter_sub(&listener->cell->active, 1);
     flow_listener_left(listener);
 }

@@ -14,6 +14,12 @@ struct l4_socket {
     bool wildcard;            /* bound to all addresses: each datagram says which one it came to */
 };
 
+/* The group of the default action, or NULL. The listener is not removed. */
+struct group *flow_group(const struct l4_listener *listener);
+
+/* Whether there is room for one flow more; made, if need be, by the eviction of another. */
+bool flow_find_room(const struct l4_listener *listener);
+
 /* Whether a new flow may begin: REASON_NONE and *ret_group, else why not. */
 enum reason flow_admit(const struct l4_listener *listener, struct group **ret_group);
 

@@ -14,10 +14,12 @@ struct l4 *l4_new(struct worker *worker, struct groups *groups)
     l4->env = &worker->env;
     l4->groups = groups;
     l4->flows_max = UINT32_MAX;
+    l4->unassured_max = UINT32_MAX;
     slab_init(&l4->tcp_flows, sizeof(struct tcp_flow));
     slab_init(&l4->tcp_connects, sizeof(struct tcp_connect));
     slab_init(&l4->udp_flows, sizeof(struct udp_flow));
     list_init(&l4->listeners);
+    list_init(&l4->udp_unassured);
     return l4;
 }
 
@@ -162,14 +164,7 @@ void l4_drain(struct l4 *l4)
 
 uint32_t l4_udp_active(const struct l4 *l4)
 {
-    uint32_t n = 0;
-
-    list_foreach (it, &l4->listeners) {
-        const struct l4_listener *listener = container_of(it, struct l4_listener, link);
-
-        n += listener->udp ? listener->n_flows : 0;
-    }
-    return n;
+    return l4->n_udp;
 }
 
 uint32_t l4_active(const struct l4 *l4)

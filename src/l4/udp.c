@@ -32,6 +32,23 @@ static void udp_free(void *arg, void *object)
     slab_put(&l4->udp_flows, object);
 }
 
+/* It is assured, or over. */
+static void udp_trust(struct udp_flow *f)
+{
+    if (!list_linked(&f->doubt))
+        return;
+    list_remove(&f->doubt);
+    udp_l4(f)->n_unassured--;
+}
+
+/* It is not assured, and not idle. */
+static void udp_doubt(struct udp_flow *f)
+{
+    udp_trust(f);
+    list_add_back(&udp_l4(f)->udp_unassured, &f->doubt);
+    udp_l4(f)->n_unassured++;
+}
+
 /* Lets go of the flow; its descriptor is the caller's. */
 static int udp_forget(struct udp_flow *f, enum reason reason)
 {
@@ -44,7 +61,9 @@ static int udp_forget(struct udp_flow *f, enum reason reason)
     timer_stop(&f->timer);
     engine_unwatch(l4->engine, &f->io);
     udp_table_remove(&listener->table, f);
-    server_use_end(&f->use);
+    udp_trust(f);
+    if (f->use.server)
+        server_use_end(&f->use);
     flow_count(listener, reason);
     flow_end(listener, &f->link);
     view_unref(f->view);
@@ -58,6 +77,14 @@ void udp_end(struct udp_flow *f, enum reason reason)
         (void)close(udp_forget(f, reason));
 }
 
+bool udp_evict(struct l4 *l4)
+{
+    if (list_empty(&l4->udp_unassured))
+        return false;
+    udp_end(list_entry(l4->udp_unassured.next, struct udp_flow, doubt), REASON_FLOW_EVICTED);
+    return true;
+}
+
 static void udp_cut(struct server_use *use, enum reason reason)
 {
     udp_end(container_of(use, struct udp_flow, use), reason);
@@ -65,9 +92,15 @@ static void udp_cut(struct server_use *use, enum reason reason)
 
 static void udp_on_idle(struct engine *engine, struct timer *timer)
 {
-    (void)engine;
-    /* How every flow ends that nothing ended before: no reason to count. */
-    udp_end(container_of(timer, struct udp_flow, timer), REASON_NONE);
+    struct udp_flow *f = container_of(timer, struct udp_flow, timer);
+
+    /* Idle is how every flow ends that nothing ended before: no reason to count. */
+    udp_end(f, engine_now(engine) >= f->cut_at ? REASON_DRAINING : REASON_NONE);
+}
+
+static nsec udp_due(const struct udp_flow *f)
+{
+    return MIN(engine_now(udp_l4(f)->engine) + f->idle_ns, f->cut_at);
 }
 
 void udp_drain(const struct l4_listener *listener)
@@ -78,20 +111,38 @@ void udp_drain(const struct l4_listener *listener)
         struct udp_flow *f = container_of(it, struct udp_flow, link);
 
         f->idle_ns = MIN(f->idle_ns, UDP_DRAIN_IDLE);
-        timer_set(engine, &f->timer, engine_now(engine) + f->idle_ns, udp_on_idle);
+        timer_set(engine, &f->timer, udp_due(f), udp_on_idle);
     }
 }
 
 /* The server's machine says that nobody listens there, or the socket is of no use any more. */
 static void udp_failed(struct udp_flow *f, int r)
 {
-    counter_add(&f->use.server->cell->connect_failures, 1);
+    if (f->use.server)
+        counter_add(&f->use.server->cell->connect_failures, 1);
     udp_end(f, r == -ECONNREFUSED ? REASON_CONNECT_REFUSED : REASON_CONNECT_FAILED);
 }
 
 static void udp_active(struct udp_flow *f)
 {
-    timer_renew(&f->timer, engine_now(udp_l4(f)->engine) + f->idle_ns);
+    timer_renew(&f->timer, udp_due(f));
+}
+
+static void udp_client_sends(struct udp_flow *f)
+{
+    if (!list_linked(&f->doubt))
+        return;
+    if (f->answered)
+        udp_trust(f);
+    else
+        udp_doubt(f);
+}
+
+static void udp_server_answers(struct udp_flow *f)
+{
+    f->answered = true;
+    if (list_linked(&f->doubt))
+        udp_doubt(f);
 }
 
 /* The last call found less than it had room for: n, of max. */
@@ -171,8 +222,10 @@ static void udp_take_replies(struct udp_batch *batch, struct udp_flow *f, uint32
         bytes += piece.len;
         udp_out_add(&batch->replies, &piece, f, &f->key.client, source);
     }
-    counter_add(&f->use.server->cell->bytes_in, bytes);
+    if (f->use.server)
+        counter_add(&f->use.server->cell->bytes_in, bytes);
     batch->n_held += n;
+    udp_server_answers(f);
     udp_active(f);
     if (n >= UDP_GRO_REPLIES && !f->gro)
         udp_expect_trains(f);
@@ -213,7 +266,7 @@ static void udp_on_server_ready(struct engine *engine, struct engine_io *io)
 
 /* ---- beginning ---- */
 
-/* Takes over fd, which is closed on failure: 0 or -errno. */
+/* Takes over fd, which is closed on failure: 0 or -errno. server: NULL if it was removed. */
 static int udp_adopt(struct l4_socket *socket, const struct udp_key *key, struct server *server,
     int fd, struct udp_flow **ret_flow)
 {
@@ -235,13 +288,30 @@ static int udp_adopt(struct l4_socket *socket, const struct udp_key *key, struct
     f->key = *key;
     f->hash = udp_key_hash(key);
     f->idle_ns = nsec_from_ms(listener->conf->idle_timeout_ms);
+    f->cut_at = NSEC_NEVER;
     f->view = view_ref(l4->view);
-    server_use_begin(server, &f->use, udp_cut);
+    if (server)
+        server_use_begin(server, &f->use, udp_cut);
     udp_table_add(&listener->table, f);
+    udp_doubt(f);
     flow_begin(listener, &f->link);
-    timer_set(l4->engine, &f->timer, engine_now(l4->engine) + f->idle_ns, udp_on_idle);
+    timer_set(l4->engine, &f->timer, udp_due(f), udp_on_idle);
     *ret_flow = f;
     return 0;
+}
+
+/* A limit of the process or the system is met before ours: -EAGAIN says that all ports are in use. */
+static bool udp_is_scarce(int r)
+{
+    return r == -EMFILE || r == -ENFILE || r == -EAGAIN;
+}
+
+/* A socket connected to the address, in the place of an unassured flow if there is no other: 0 or -errno. */
+static int udp_dial(struct l4 *l4, const struct addr *addr, const struct addr *source, int *ret_fd)
+{
+    int r = net_connect_udp(addr, source, ret_fd);
+
+    return udp_is_scarce(r) && udp_evict(l4) ? net_connect_udp(addr, source, ret_fd) : r;
 }
 
 /* A server and a socket connected to it: REASON_NONE, or why there is none. */
@@ -258,7 +328,7 @@ static enum reason udp_connect(struct l4_listener *listener, struct group *group
         if (group_pick(group, pick, engine_now(listener->l4->engine), &server, &reason) < 0)
             return failed != REASON_NONE ? failed : reason;
         flow_count(listener, reason);
-        r = net_connect_udp(&server->addr, flow_source(group, server->addr.family), ret_fd);
+        r = udp_dial(listener->l4, &server->addr, flow_source(group, server->addr.family), ret_fd);
         if (r == 0) {
             counter_add(&server->cell->connects, 1);
             *ret_server = server;
@@ -328,7 +398,8 @@ static void udp_send_up(struct udp_batch *batch, struct udp_flow *f, uint32_t sl
             udp_out_add(out, &piece, f, NULL, NULL);
     }
     udp_out_send(out);
-    counter_add(&f->use.server->cell->bytes_out, out->sent_bytes);
+    if (f->use.server)
+        counter_add(&f->use.server->cell->bytes_out, out->sent_bytes);
     udp_active(f);
     if (out->error == -ECONNREFUSED)
         udp_failed(f, out->error);
@@ -358,6 +429,7 @@ static void udp_forward(struct l4_socket *socket, uint32_t n)
         if (f->serial == batch->serial) {
             batch->next[f->batch_last] = (uint8_t)i;
         } else {
+            udp_client_sends(f);
             flows[n_flows] = f;
             firsts[n_flows++] = (uint8_t)i;
         }
@@ -367,8 +439,11 @@ static void udp_forward(struct l4_socket *socket, uint32_t n)
     }
     counter_add(&socket->listener->cell->datagrams_in, datagrams);
     counter_add(&socket->listener->cell->bytes_in, bytes);
-    for (uint32_t i = 0; i < n_flows; i++)
-        udp_send_up(batch, flows[i], firsts[i]);
+    for (uint32_t i = 0; i < n_flows; i++) {
+        /* A later datagram of this batch may have evicted it. */
+        if (!flows[i]->closed)
+            udp_send_up(batch, flows[i], firsts[i]);
+    }
 }
 
 static void udp_on_socket_ready(struct engine *engine, struct engine_io *io)
@@ -424,6 +499,32 @@ void udp_socket_stop(struct l4_socket *socket)
 
 /* ---- hand-over ---- */
 
+/* What the next process needs; fd is the flow's. */
+static struct l4_udp_flow_state udp_state(const struct udp_flow *f)
+{
+    const struct server *server = f->use.server;
+    nsec now = engine_now(udp_l4(f)->engine);
+    nsec cut_at = f->cut_at;
+    struct l4_udp_flow_state state = {
+        .client = f->key.client,
+        .local = f->key.local,
+        .assured = !list_linked(&f->doubt),
+        .upstream_fd = f->io.fd,
+    };
+
+    if (server && server->conf && server->group->conf) {
+        state.server = server->addr;
+        state.group_id = server->group->conf->res.id;
+        state.server_id = server->conf->id;
+        return state;
+    }
+    if (server && server->drain == DRAIN_WAITING)
+        cut_at = server->drain_timer.due_at;
+    if (cut_at != NSEC_NEVER)
+        state.cut_for = MAX(cut_at - now, 1);
+    return state;
+}
+
 void l4_export_udp(struct l4_listener *listener,
     void (*fn)(void *arg, const struct l4_udp_flow_state *flow), void *arg)
 {
@@ -433,20 +534,8 @@ void l4_export_udp(struct l4_listener *listener,
         udp_socket_flush(listener->sockets[i]);
     list_foreach_safe (it, &listener->flows) {
         struct udp_flow *f = container_of(it, struct udp_flow, link);
-        const struct server *server = f->use.server;
-        struct l4_udp_flow_state state = {
-            .client = f->key.client,
-            .local = f->key.local,
-            .server = server->addr,
-            .upstream_fd = f->io.fd,
-        };
+        struct l4_udp_flow_state state = udp_state(f);
 
-        if (!server->conf || !server->group->conf) {
-            udp_end(f, REASON_NONE);
-            continue;
-        }
-        state.group_id = server->group->conf->res.id;
-        state.server_id = server->conf->id;
         (void)udp_forget(f, REASON_NONE);
         fn(arg, &state);
     }
@@ -461,9 +550,9 @@ static bool udp_is_group(const struct group *group, const char *id)
 static struct group *udp_find_group(const struct l4_listener *listener, const char *id)
 {
     const struct groups *groups = listener->l4->groups;
-    struct group *own;
+    struct group *own = flow_group(listener);
 
-    if (flow_admit(listener, &own) == REASON_NONE && udp_is_group(own, id))
+    if (udp_is_group(own, id))
         return own;
     for (uint32_t i = 0; i < groups->n; i++) {
         if (udp_is_group(groups->at[i], id))
@@ -502,18 +591,19 @@ static struct l4_socket *udp_find_socket(
 
 int l4_import_udp(struct l4_listener *listener, const struct l4_udp_flow_state *flow)
 {
-    const struct l4 *l4 = listener->l4;
+    struct engine *engine = listener->l4->engine;
     struct udp_key key = {flow->client, flow->local};
-    struct l4_socket *socket = udp_find_socket(listener, &flow->local);
-    struct server *server = listener->conf ? udp_find_server(listener, flow) : NULL;
+    struct l4_socket *socket =
+        listener->udp && listener->conf ? udp_find_socket(listener, &flow->local) : NULL;
+    struct server *server = socket && flow->server_id ? udp_find_server(listener, flow) : NULL;
     struct udp_flow *f = udp_table_find(&listener->table, &key, udp_key_hash(&key));
     int r = 0;
 
-    if (!listener->udp || !socket)
+    if (!socket)
         r = -EADDRNOTAVAIL;
-    else if (!server)
+    else if (flow->server_id && !server)
         r = -ENOENT;
-    else if (!f && l4->n_flows >= l4->flows_max)
+    else if (!f && !flow_find_room(listener))
         r = -ENOSPC;
     if (r < 0) {
         (void)close(flow->upstream_fd);
@@ -521,5 +611,13 @@ int l4_import_udp(struct l4_listener *listener, const struct l4_udp_flow_state *
     }
     if (f)
         udp_end(f, REASON_NONE);
-    return udp_adopt(socket, &key, server, flow->upstream_fd, &f);
+    r = udp_adopt(socket, &key, server, flow->upstream_fd, &f);
+    if (r < 0)
+        return r;
+    if (flow->assured)
+        udp_trust(f);
+    if (flow->cut_for > 0)
+        f->cut_at = engine_now(engine) + flow->cut_for;
+    timer_set(engine, &f->timer, udp_due(f), udp_on_idle);
+    return 0;
 }

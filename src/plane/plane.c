@@ -10,6 +10,7 @@
 #define DRAIN_LOOK  (100 * NSEC_PER_MSEC)
 #define MAIN_MEMORY ((size_t)512 << 20) /* control socket and health checks */
 #define FILE_MAX    (size_t) SNAPSHOT_JSON_MAX
+#define LOCAL_PORTS 28232u /* the kernel's own default */
 
 /* ---- life ---- */
 
@@ -34,9 +35,30 @@ static uint32_t clients_per_worker(const struct plane *plane, long n_files)
     return n_files > spare ? (uint32_t)((n_files - spare) * 3 / 4) / plane->n_workers + 1 : 16;
 }
 
+/* Ports that the kernel gives to sockets of ours: each UDP flow takes one. */
+static uint32_t n_local_ports(void)
+{
+    struct text text;
+    struct span rest, line, first, last;
+    uint64_t low, high;
+    uint32_t n = LOCAL_PORTS;
+
+    text_init(&text, SIZE_MAX);
+    if (file_read("/proc/sys/net/ipv4/ip_local_port_range", &text) == 0) {
+        rest = text_span(&text);
+        if (span_next(&rest, '\n', &line) && span_next(&line, '\t', &first) &&
+            span_next(&line, '\t', &last) && span_parse_u64(first, &low) == 0 &&
+            span_parse_u64(last, &high) == 0 && low <= high && high <= UINT16_MAX)
+            n = (uint32_t)(high - low + 1);
+    }
+    text_done(&text);
+    return n;
+}
+
 static int plane_make_workers(struct plane *plane)
 {
     long n_files = sysconf(_SC_OPEN_MAX);
+    uint32_t n_ports = n_local_ports();
 
     plane->workers = base_calloc(plane->n_workers, sizeof(*plane->workers));
     for (unsigned i = 0; i < plane->n_workers; i++) {
@@ -53,6 +75,8 @@ static int plane_make_workers(struct plane *plane)
         plane_worker_init(plane, &plane->workers[i], worker);
         plane->workers[i].proxy->clients_max = clients_per_worker(plane, n_files);
         plane->workers[i].l4->flows_max = clients_per_worker(plane, n_files);
+        /* The other half is for flows that are assured, checks, and other programs. */
+        plane->workers[i].l4->unassured_max = n_ports / 2 / plane->n_workers + 1;
     }
     return 0;
 }

@@ -6,7 +6,7 @@
  *                end
  *   new -> old   ready                          its listeners are in place; its workers do not run yet
  *   old          stops accepting; what arrives now waits in the sockets that both have
- *   old -> new   udp WORKER LOCAL CLIENT SERVER GROUP SERVER-ID    one descriptor: towards the server
+ *   old -> new   udp WORKER LOCAL CLIENT SERVER GROUP SERVER-ID ASSURED CUT    one descriptor: towards the server
  *                done
  *   new -> old   serving                        its workers run and its control socket is there
  *   old          closes its copies of the sockets, then this connection, and finishes what it has
@@ -14,6 +14,10 @@
  * TCP connections stay with the old process until they end. Changes that come to the old one after "hello" wait: if
  * the new process goes away before "serving" they are applied here, and what was given up is taken up again (UDP
  * flows begin anew); else they end unanswered with the control socket, as the new process does not know them.
+ *
+ * SERVER, GROUP and SERVER-ID are "-" when the server was removed from its group: the new process does not know it. ASSURED is
+ * 0 or 1; CUT is how many ns the server's drain has left, 0 if it does not drain. A process that does not know these two
+ * ignores them; one that is not told takes the flow for assured.
  */
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -154,9 +158,15 @@ static void flow_add(void *arg, const struct l4_udp_flow_state *flow)
         list->cap = list->cap > 0 ? list->cap * 2 : 64;
         list->fds = base_realloc(list->fds, list->cap * sizeof(int));
     }
-    text_addf(&list->lines, "udp %u %.*s %.*s %.*s %s %s\n", list->worker,
+    text_addf(&list->lines, "udp %u %.*s %.*s ", list->worker,
         (int)addr_format(&flow->local, local), local, (int)addr_format(&flow->client, client),
-        client, (int)addr_format(&flow->server, server), server, flow->group_id, flow->server_id);
+        client);
+    if (flow->server_id)
+        text_addf(&list->lines, "%.*s %s %s", (int)addr_format(&flow->server, server), server,
+            flow->group_id, flow->server_id);
+    else
+        text_add(&list->lines, SPAN_LIT("- - -"));
+    text_addf(&list->lines, " %d %lld\n", flow->assured, (long long)flow->cut_for);
     list->fds[list->n++] = flow->upstream_fd;
 }
 
@@ -502,13 +512,25 @@ static struct l4_listener *find_udp_listener(const struct plane_worker *w, const
     return NULL;
 }
 
-/* "udp WORKER LOCAL CLIENT SERVER GROUP SERVER-ID"; ids have no spaces. */
+/* What may follow in the line: " ASSURED CUT". */
+static void parse_flow_end(struct span rest, struct l4_udp_flow_state *ret_flow)
+{
+    struct span assured, cut;
+    uint64_t cut_for;
+
+    ret_flow->assured = !span_next(&rest, ' ', &assured) || !span_eq(assured, SPAN_LIT("0"));
+    if (span_next(&rest, ' ', &cut) && span_parse_u64(cut, &cut_for) == 0)
+        ret_flow->cut_for = (nsec)cut_for;
+}
+
+/* "udp WORKER LOCAL CLIENT SERVER GROUP SERVER-ID ASSURED CUT"; ids have no spaces. */
 static void adopt_flow(struct plane *plane, struct span line, int fd)
 {
     struct span worker, local, client, server, group, id;
     struct l4_udp_flow_state flow = {.upstream_fd = fd};
     struct l4_listener *listener = NULL;
     char group_id[SNAPSHOT_ID_MAX + 1], server_id[SNAPSHOT_ID_MAX + 1];
+    bool removed = false;
     uint64_t index;
 
     if (span_next(&line, ' ', &worker) && span_next(&line, ' ', &local) &&
@@ -516,17 +538,20 @@ static void adopt_flow(struct plane *plane, struct span line, int fd)
         span_next(&line, ' ', &group) && span_next(&line, ' ', &id) &&
         span_parse_u64(worker, &index) == 0 && index < plane->n_workers &&
         addr_parse(local, &flow.local) == 0 && addr_parse(client, &flow.client) == 0 &&
-        addr_parse(server, &flow.server) == 0 && group.len <= SNAPSHOT_ID_MAX &&
-        id.len <= SNAPSHOT_ID_MAX)
-        listener = find_udp_listener(&plane->workers[index], &flow.local);
+        group.len <= SNAPSHOT_ID_MAX && id.len <= SNAPSHOT_ID_MAX) {
+        removed = span_eq(server, SPAN_LIT("-"));
+        if (removed || addr_parse(server, &flow.server) == 0)
+            listener = find_udp_listener(&plane->workers[index], &flow.local);
+    }
     if (!listener) {
         close(fd);
         return;
     }
     (void)snprintf(group_id, sizeof(group_id), "%.*s", SPAN_ARG(group));
     (void)snprintf(server_id, sizeof(server_id), "%.*s", SPAN_ARG(id));
-    flow.group_id = group_id;
-    flow.server_id = server_id;
+    flow.group_id = removed ? NULL : group_id;
+    flow.server_id = removed ? NULL : server_id;
+    parse_flow_end(line, &flow);
     /* A flow that cannot be adopted begins anew with its next datagram. */
     (void)!l4_import_udp(listener, &flow);
 }

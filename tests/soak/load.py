@@ -119,7 +119,6 @@ class Load:
         self.failures = []
         self.n_failures = 0
         self.udp_moves = []
-        self.short_flows = set()
         self.drops = kernel_drops(target.udp_ports)
         self.ending = threading.Event()
         self.thread = threading.Thread(target=lambda: asyncio.run(self._main()))
@@ -357,12 +356,10 @@ class Load:
 
     async def _udp_short(self, about):
         client = await self._open_udp()
-        self.short_flows.add(client)
         try:
             for n in range(5):
                 about[:] = [f"datagram {n}", await self._ask(client, b"short %d" % n)]
         finally:
-            self.short_flows.remove(client)
             client.transport.close()
         self.counts["udp flows"] += 1
         await self._pause(0.1)

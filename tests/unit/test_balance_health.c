@@ -246,9 +246,23 @@ static void tcp_checks_shake_hands_and_reset(void **unused)
     assert_int_equal(backend.n_closed, 0);
 }
 
+/* A socket of that address that does nothing: its port is given to nobody else. */
+static int hold(struct addr addr, int type)
+{
+    struct sockaddr_storage sa;
+    socklen_t len = addr_to_sockaddr(&addr, &sa);
+    int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0), on = 1;
+
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)), 0);
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)), 0);
+    assert_int_equal(bind(fd, (const struct sockaddr *)&sa, len), 0);
+    return fd;
+}
+
 /* proves: CLBSG-22 */
 static void refused_connections_take_a_server_down_and_success_brings_it_back(void **unused)
 {
+    int held = hold(backend.addr, SOCK_STREAM); /* or another test might listen there meanwhile */
     nsec down_at;
 
     (void)unused;
@@ -268,6 +282,7 @@ static void refused_connections_take_a_server_down_and_success_brings_it_back(vo
     assert_ptr_equal(last_event.server, &servers[0]);
     /* Two successes in a row, and then it is in slow start. */
     assert_true(atomic_load(&state->slow_from) >= down_at + nsec_from_ms(INTERVAL_MS));
+    (void)close(held);
 }
 
 /* A server of datagrams: answers each with `answer`, or not at all (NULL). */
@@ -315,8 +330,14 @@ static void udp_checks_judge_by_answer_silence_and_icmp(void **unused)
     for (size_t i = 0; i < ARRAY_LEN(udp_cases); i++) {
         int fd = datagrams_open(&servers[0].addr);
 
-        if (udp_cases[i].is_closed)
+        /* Nobody is there, not even who asks, to whom the kernel might give the port: another address has it. */
+        if (udp_cases[i].is_closed) {
+            struct addr other = servers[0].addr;
+
+            other.ip[1] = 77;
             (void)close(fd);
+            fd = hold(other, SOCK_DGRAM);
+        }
         check.protocol = CHECK_UDP;
         check.timeout_ms = udp_cases[i].answer || udp_cases[i].is_closed ? TIMEOUT_MS : 50;
         check.request = udp_cases[i].request;
@@ -330,8 +351,7 @@ static void udp_checks_judge_by_answer_silence_and_icmp(void **unused)
         }
         assert_int_equal(server_state_health(state), udp_cases[i].verdict);
         assert_string_equal(last_event.why, udp_cases[i].why);
-        if (!udp_cases[i].is_closed)
-            (void)close(fd);
+        (void)close(fd);
         (void)teardown(unused);
         (void)setup(unused);
     }

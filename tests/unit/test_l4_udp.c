@@ -1,115 +1,12 @@
 #include <netinet/udp.h>
 
-#include "l4_make.h"
+#include "l4_udp_make.h"
 
 #ifndef UDP_SEGMENT
 #    define UDP_SEGMENT 103
 #endif
 
-#define BIG 65507u /* longest payload of a UDP datagram over IPv4 */
-
-static struct rig rig;
 static char big[BIG];
-
-static int dial_from(const char *from, const struct addr *to)
-{
-    struct sockaddr_storage sa;
-    socklen_t len;
-    struct addr local;
-    int fd = socket(to->family == 6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-    if (from) {
-        local = rig_addr(from);
-        len = addr_to_sockaddr(&local, &sa);
-        assert_int_equal(bind(fd, (struct sockaddr *)&sa, len), 0);
-    }
-    len = addr_to_sockaddr(to, &sa);
-    assert_int_equal(connect(fd, (struct sockaddr *)&sa, len), 0);
-    return fd;
-}
-
-/* A connected socket hears only who answers from the address that was asked. */
-static int dial(void)
-{
-    return dial_from(NULL, &rig.at);
-}
-
-static void begin(uint32_t n_servers)
-{
-    rig_init(&rig, true, n_servers, RIG_MEMORY);
-    rig_start(&rig, "127.0.0.1:0");
-}
-
-static void say_n(int fd, const char *bytes, size_t n)
-{
-    assert_int_equal(send(fd, bytes, n, 0), n);
-}
-
-static void say(int fd, const char *text)
-{
-    say_n(fd, text, strlen(text));
-}
-
-static void hear_n(int fd, const char *bytes, size_t n)
-{
-    static char buf[BIG + 1];
-
-    assert_int_equal(rig_recv(&rig, fd, buf, sizeof(buf)), n);
-    assert_memory_equal(buf, bytes, n);
-}
-
-static void hear(int fd, const char *text)
-{
-    hear_n(fd, text, strlen(text));
-}
-
-/* What a server hears, and from whom. */
-struct heard {
-    uint32_t index;
-    struct sockaddr_storage from;
-    socklen_t len;
-};
-
-/* Any server hears the text. */
-static struct heard serve(const char *text)
-{
-    nsec give_up_at = clock_mono() + RIG_PATIENCE;
-    char buf[256];
-
-    for (;;) {
-        rig_turn(&rig);
-        assert_true(clock_mono() < give_up_at);
-        for (uint32_t i = 0; i < rig.n_servers; i++) {
-            struct heard heard = {.index = i, .len = sizeof(heard.from)};
-            ssize_t n = rig.server_fds[i] < 0
-                            ? -1
-                            : recvfrom(rig.server_fds[i], buf, sizeof(buf), MSG_DONTWAIT,
-                                  (struct sockaddr *)&heard.from, &heard.len);
-
-            if (n < 0)
-                continue;
-            assert_span_is(((struct span){buf, (size_t)n}), text);
-            return heard;
-        }
-    }
-}
-
-static void answer_n(const struct heard *heard, const char *bytes, size_t n)
-{
-    assert_int_equal(sendto(rig.server_fds[heard->index], bytes, n, 0,
-                         (const struct sockaddr *)&heard->from, heard->len),
-        n);
-}
-
-static void answer(const struct heard *heard, const char *text)
-{
-    answer_n(heard, text, strlen(text));
-}
-
-static bool same_sender(const struct heard *a, const struct heard *b)
-{
-    return a->len == b->len && memcmp(&a->from, &b->from, a->len) == 0;
-}
 
 static void until_idle(void)
 {
@@ -544,8 +441,7 @@ static void what_cannot_begin_is_counted(void **state)
     rig.l4->flows_max = 1;
     clients[0] = dial();
     clients[1] = dial();
-    say(clients[0], "one");
-    (void)serve("one");
+    assure(clients[0]);
     say(clients[1], "two");
     RIG_UNTIL(&rig, rig_reason(&rig, REASON_LIMIT_CONNECTIONS) == 1);
     rig.l4->flows_max = 10;
@@ -600,7 +496,8 @@ static void take_flow(void *arg, const struct l4_udp_flow_state *flow)
     struct exported *exported = arg;
 
     assert_true(exported->n < 4);
-    assert_string_equal(flow->group_id, "group");
+    if (flow->group_id)
+        assert_string_equal(flow->group_id, "group");
     exported->flows[exported->n++] = *flow;
 }
 
@@ -650,6 +547,78 @@ static void flows_move_to_another_process(void **state)
     rig_done(&rig);
 }
 
+/* The other half of a hand-over: another layer-4 proxy, with the listener and what was exported. */
+static struct l4 *take_over(const struct exported *exported)
+{
+    struct l4 *other = l4_new(rig.worker, &rig.groups);
+
+    l4_unlisten(TAKE(rig.listener));
+    l4_set_view(other, &rig.view);
+    rig.listener = l4_listen(other, &rig.conf, rig.fds);
+    for (uint32_t i = 0; i < exported->n; i++)
+        assert_int_equal(l4_import_udp(rig.listener, &exported->flows[i]), 0);
+    return other;
+}
+
+static void a_flow_moves_without_its_server(void **state)
+{
+    struct exported exported = {0}, again = {0};
+    struct group_conf *next;
+    struct heard heard, late;
+    struct l4 *others[2];
+    int clients[2];
+
+    (void)state;
+    begin(2);
+    clients[0] = dial();
+    assure(clients[0]);
+    clients[1] = dial();
+    say(clients[1], "one");
+    heard = serve("one");
+    next = rig_next(&rig);
+    next->servers.n = 1;
+    next->drain = true;
+    next->drain_timeout_ms = 3600000;
+    rig_apply(&rig, next);
+
+    l4_export_udp(rig.listener, take_flow, &exported);
+    assert_int_equal(exported.n, 2);
+    assert_true(exported.flows[0].assured);
+    assert_string_equal(exported.flows[0].server_id, "a");
+    assert_int_equal(exported.flows[0].cut_for, 0);
+    assert_false(exported.flows[1].assured);
+    assert_null(exported.flows[1].server_id);
+    assert_null(exported.flows[1].group_id);
+    assert_in_range(exported.flows[1].cut_for, 1, 3600 * NSEC_PER_SEC);
+
+    others[0] = take_over(&exported);
+    say(clients[1], "two");
+    late = serve("two");
+    assert_true(same_sender(&late, &heard));
+    answer(&late, "three");
+    hear(clients[1], "three");
+    say(clients[1], "four");
+    (void)serve("four");
+
+    /* Once more; its drain ends there. */
+    l4_export_udp(rig.listener, take_flow, &again);
+    assert_int_equal(again.n, 2);
+    assert_true(again.flows[1].assured);
+    assert_null(again.flows[1].server_id);
+    assert_in_range(again.flows[1].cut_for, 1, 3600 * NSEC_PER_SEC);
+    again.flows[1].cut_for = 1;
+    others[1] = take_over(&again);
+    RIG_UNTIL(&rig, rig_reason(&rig, REASON_DRAINING) == 1);
+    assert_int_equal(l4_active(others[1]), 1);
+
+    l4_unlisten(TAKE(rig.listener));
+    for (int i = 0; i < 2; i++) {
+        (void)l4_free(others[i]);
+        (void)close(clients[i]);
+    }
+    rig_done(&rig);
+}
+
 static int spare_fd(void)
 {
     return socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -657,7 +626,8 @@ static int spare_fd(void)
 
 static void what_cannot_be_adopted_is_closed(void **state)
 {
-    struct l4_udp_flow_state flow = {.group_id = "group", .server_id = "a"}, wrong;
+    struct l4_udp_flow_state wrong;
+    struct l4_udp_flow_state flow = {.group_id = "group", .server_id = "a", .assured = true};
 
     (void)state;
     begin(1);
@@ -791,6 +761,7 @@ int main(void)
         cmocka_unit_test(what_cannot_begin_is_counted),
         cmocka_unit_test(flows_end_with_their_listener),
         cmocka_unit_test(flows_move_to_another_process),
+        cmocka_unit_test(a_flow_moves_without_its_server),
         cmocka_unit_test(what_cannot_be_adopted_is_closed),
         cmocka_unit_test(failing_calls_cost_datagrams_only),
     };

@@ -44,10 +44,11 @@ void check_judge(struct check *check, bool ok, const char *why, unsigned status)
     check->owner->on_result(check, &result);
 }
 
-/* Whether the failure is this process's own: no descriptors, no memory. */
+/* Whether the failure is this process's own: no descriptors, no memory, no port (EAGAIN). */
 static bool check_is_ours(int error)
 {
-    return error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -ENOBUFS;
+    return error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -ENOBUFS ||
+           error == -EAGAIN;
 }
 
 static void check_connect_failed(struct check *check, int error)
