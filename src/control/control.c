@@ -1,26 +1,23 @@
 #include "control/control.h"
 
-#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "control/api/certificate.h"
 #include "control/products/inventory/inventory.h"
 #include "observe/log.h"
 
-/* A store that is gone must not be taken for a new node: all that is served would be taken away. */
-static bool store_is_lost(const char *dir)
+/* A store that is gone must not be taken for a new node: all that is served would be taken away. What a node leaves beside its
+ * store when it has one tells. */
+static bool is_used(const char *dir)
 {
     static const char *const marks[] = {"root-key.json", "node-key"};
     char path[512];
-    struct stat found;
 
-    (void)snprintf(path, sizeof(path), "%s/openslb.db", dir);
-    if (stat(path, &found) == 0 && found.st_size > 0)
-        return false;
     for (unsigned i = 0; i < ARRAY_LEN(marks); i++) {
         (void)snprintf(path, sizeof(path), "%s/%s", dir, marks[i]);
-        if (stat(path, &found) == 0)
+        if (access(path, F_OK) == 0)
             return true;
     }
     return false;
@@ -36,14 +33,7 @@ static int open_store(struct control *control)
         log_line(LOG_ERROR, "%s cannot be made: %s", dir, strerrordesc_np(-r));
         return r;
     }
-    if (store_is_lost(dir)) {
-        log_line(LOG_ERROR,
-            "%s/openslb.db is missing or empty, but the directory has been used: put the store back, "
-            "or remove root-key.json and node-key to begin with an empty node",
-            dir);
-        return -ENOENT;
-    }
-    control->store = store_open(dir, &why);
+    control->store = store_open(dir, !is_used(dir), &why);
     if (control->store)
         control->catalog = catalog_open(control->store, &why);
     if (control->catalog)

@@ -57,4 +57,5 @@ def test_capabilities_of_the_unit_are_enough(new_node, backends):
     node.child("data", other_than=data)
     clb.wait_status("http", instance, 80)
     assert get((address, 80)).body == b"ECS01\n"
-    assert "hand-over: version" in node.stderr()
+    # Until the new data process is there, the one before answers.
+    wait_for(lambda: "hand-over: version" in node.stderr(), "the sockets are taken over")

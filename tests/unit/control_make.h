@@ -48,7 +48,7 @@ static int make_dir_teardown(void **state)
 static inline struct store *make_store(void)
 {
     const char *why = "";
-    struct store *store = store_open(make_dir, &why);
+    struct store *store = store_open(make_dir, true, &why);
 
     if (!store)
         fail_msg("%s", why);

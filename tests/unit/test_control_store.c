@@ -68,7 +68,7 @@ static void assert_refused(const char *part)
 {
     const char *why = NULL;
 
-    assert_null(store_open(make_dir, &why));
+    assert_null(store_open(make_dir, true, &why));
     assert_non_null(why);
     if (!strstr(why, part))
         fail_msg("\"%s\" does not say \"%s\"", why, part);
@@ -282,7 +282,7 @@ static void only_the_owner_may_read(void **state)
 
     (void)state;
     (void)snprintf(dir, sizeof(dir), "%s/deep/er", make_dir);
-    store = store_open(dir, &why);
+    store = store_open(dir, true, &why);
     assert_non_null(store);
     assert_int_equal(commit_one(store, "k", "v", 0), 1);
     assert_int_equal(stat(dir, &st), 0);
@@ -307,7 +307,8 @@ static void a_second_process_is_told(void **state)
     child = fork();
     if (child == 0) {
         const char *why = "";
-        bool is_refused = !store_open(make_dir, &why) && strstr(why, "in use by another process");
+        bool is_refused =
+            !store_open(make_dir, true, &why) && strstr(why, "in use by another process");
 
         _exit(is_refused ? 0 : 1);
     }
@@ -350,6 +351,29 @@ static void file_damage(off_t at, const char *bytes, size_t n)
     assert_true(fd >= 0);
     assert_int_equal(pwrite(fd, bytes, n, at), n);
     assert_int_equal(close(fd), 0);
+}
+
+static void what_was_used_does_not_begin_anew(void **state)
+{
+    const char *why = "";
+    struct store *store;
+    struct stat st;
+
+    (void)state;
+    assert_null(store_open(make_dir, false, &why));
+    assert_non_null(strstr(why, "put the store back"));
+    assert_int_equal(stat(make_path("openslb.db"), &st), -1);
+    (void)store_close(make_store());
+    store = store_open(make_dir, false, &why);
+    assert_non_null(store);
+    (void)store_close(store);
+    /* A file that a backup is copied to is empty at first. */
+    assert_int_equal(truncate(make_path("openslb.db"), 0), 0);
+    why = "";
+    assert_null(store_open(make_dir, false, &why));
+    assert_non_null(strstr(why, "put the store back"));
+    assert_int_equal(stat(make_path("openslb.db"), &st), 0);
+    assert_int_equal(st.st_size, 0);
 }
 
 static void a_damaged_file_is_left_alone(void **state)
@@ -487,6 +511,7 @@ int main(void)
         TEST(only_the_owner_may_read),
         TEST(a_second_process_is_told),
         TEST(what_is_not_ours_is_left_alone),
+        TEST(what_was_used_does_not_begin_anew),
         TEST(a_damaged_file_is_left_alone),
         TEST(a_full_disk_changes_nothing),
         TEST(a_killed_writer_loses_nothing),

@@ -20,9 +20,10 @@ struct store_entry {
 /* Borrowed for the call. A negative result ends the walk and is passed up. */
 typedef int (*store_fn)(void *arg, const struct store_entry *entry);
 
-/* Opens or makes dir/openslb.db (0600, dir 0700). Fails if another process has it open.
- * NULL with *ret_why set to one sentence (constant or in a static buffer). */
-struct store *store_open(const char *dir, const char **ret_why);
+/* Opens dir/openslb.db (0600, dir 0700). Fails if another process has it open. may_begin: a file that is missing or
+ * empty becomes a new store; else it is refused and stays so, also if it was emptied only a moment ago (a backup may be on its
+ * way into it). NULL with *ret_why set to one sentence (constant or in a static buffer). */
+struct store *store_open(const char *dir, bool may_begin, const char **ret_why);
 struct store *store_close(struct store *store); /* NULL accepted. Returns NULL. */
 
 /* That of the last transaction. */

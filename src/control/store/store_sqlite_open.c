@@ -104,9 +104,9 @@ static int open_ask(
 /* --- file ------------------------------------------------------------------------------------ */
 
 /* So that SQLite finds the file with the mode that its companions inherit. */
-static int make_file(const char *path)
+static int make_file(const char *path, bool may_begin)
 {
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int fd = open(path, O_RDWR | (may_begin ? O_CREAT : 0) | O_CLOEXEC | O_NOFOLLOW, 0600);
     int r = 0;
 
     if (fd < 0)
@@ -119,8 +119,16 @@ static int make_file(const char *path)
 
 /* --- schema ---------------------------------------------------------------------------------- */
 
+static void refuse_to_begin(const char *path)
+{
+    open_refuse(
+        "The store %s is missing or empty, but its directory has been used: put the store back, "
+        "or remove root-key.json and node-key to begin with an empty node.",
+        path);
+}
+
 /* Inside a transaction: makes the tables of a new file, refuses what is not ours. */
-static int open_schema(struct store *store, const char *path)
+static int open_schema(struct store *store, const char *path, bool may_begin)
 {
     int64_t mark = 0, version = 0, n_tables = 0;
     int r;
@@ -134,8 +142,12 @@ static int open_schema(struct store *store, const char *path)
     r = open_ask(store, path, "SELECT count(*) FROM sqlite_schema", &n_tables);
     if (r < 0)
         return r;
-    if (mark == 0 && version == 0 && n_tables == 0)
-        return open_exec(store, path, schema);
+    if (mark == 0 && version == 0 && n_tables == 0) {
+        if (may_begin)
+            return open_exec(store, path, schema);
+        refuse_to_begin(path);
+        return -ENOENT;
+    }
     if (mark != STORE_MARK) {
         open_refuse("The file %s is a database of another program; it was left as it is.", path);
         return -EINVAL;
@@ -150,14 +162,14 @@ static int open_schema(struct store *store, const char *path)
 }
 
 /* Looks before it writes: the journal mode is a write too. */
-static int open_check(struct store *store, const char *path)
+static int open_check(struct store *store, const char *path, bool may_begin)
 {
     int r;
 
     r = open_exec(store, path, "BEGIN IMMEDIATE");
     if (r < 0)
         return r;
-    r = open_schema(store, path);
+    r = open_schema(store, path, may_begin);
     if (r < 0) {
         (void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
         return r;
@@ -181,7 +193,7 @@ static int open_state(struct store *store, const char *path)
     return 0;
 }
 
-static int open_database(struct store *store, const char *path)
+static int open_database(struct store *store, const char *path, bool may_begin)
 {
     int r;
 
@@ -194,13 +206,13 @@ static int open_database(struct store *store, const char *path)
     r = open_exec(store, path, settings);
     if (r < 0)
         return r;
-    r = open_check(store, path);
+    r = open_check(store, path, may_begin);
     if (r < 0)
         return r;
     return open_state(store, path);
 }
 
-struct store *store_open(const char *dir, const char **ret_why)
+struct store *store_open(const char *dir, bool may_begin, const char **ret_why)
 {
     struct store *store;
     char path[STORE_PATH_MAX];
@@ -210,13 +222,17 @@ struct store *store_open(const char *dir, const char **ret_why)
     n = snprintf(path, sizeof(path), "%s/" STORE_FILE, dir);
     r = n < (int)sizeof(path) ? file_make_dirs(dir, 0700) : -ENAMETOOLONG;
     if (r == 0)
-        r = make_file(path);
+        r = make_file(path, may_begin);
+    if (r == -ENOENT) {
+        refuse_to_begin(path);
+        return NULL;
+    }
     if (r < 0) {
         open_refuse("The store %s cannot be made or opened: %s.", path, strerrordesc_np(-r));
         return NULL;
     }
     store = base_zalloc(sizeof(*store));
-    if (open_database(store, path) < 0)
+    if (open_database(store, path, may_begin) < 0)
         return store_close(store);
     return store;
 }
