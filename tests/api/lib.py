@@ -35,7 +35,7 @@ e2e = _load_e2e()
 HOST = e2e.HOST
 SLBD_BIN = e2e.SLBD_BIN
 HttpBackend, Nginx, Scripted, TcpEcho, UdpEcho = e2e.HttpBackend, e2e.Nginx, e2e.Scripted, e2e.TcpEcho, e2e.UdpEcho
-accepts, free_port, proves = e2e.accepts, e2e.free_port, e2e.proves
+accepts, free_port, is_sanitized, proves = e2e.accepts, e2e.free_port, e2e.is_sanitized, e2e.proves
 
 # How long tests wait for what must come. Only a failure takes so long: a machine may be slow, or stand still for seconds.
 PATIENCE = START_SECONDS = STOP_SECONDS = 60.0

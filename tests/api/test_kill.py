@@ -2,7 +2,7 @@
 
 Writers make and delete things while a process is killed. Then the operation log, played from its beginning, must give
 exactly what the API shows: a change is there if and only if its record is; and all that was answered is in the log.
-30 kills; 200 with OPENSLB_LONG=1. OPENSLB_SEED=N repeats a run's choices (not its timing).
+200 kills; 30 with sanitizers, which make all slower. OPENSLB_SEED=N repeats a run's choices (not its timing).
 """
 import http.client
 import json
@@ -13,9 +13,9 @@ import threading
 import time
 from pathlib import Path
 
-from lib import REGION, VPC, VSWITCHES, ZONES, ApiError, wait_for
+from lib import REGION, VPC, VSWITCHES, ZONES, ApiError, is_sanitized, wait_for
 
-KILLS = 200 if os.environ.get("OPENSLB_LONG") else 30
+KILLS = 30 if is_sanitized() else 200
 WRITERS = 3
 KEEP = 6  # things of a kind that a writer has at a time
 BROKEN = (OSError, http.client.HTTPException)
